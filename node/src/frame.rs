@@ -1,0 +1,308 @@
+//! Frames: how messages and pieces of bodies share one stream of bytes.
+//!
+//! A frame is `u32 length of what follows | u8 type | u32 request number | payload`, integers big-endian.
+//! Type 0 is a message (CBOR), type 1 a piece of a body; any other type ends the stream. The length is judged
+//! before memory is taken for it. Reading and writing are two halves that never wait for each other: what is
+//! written passes a short queue to a task of its own, so that a peer who does not read stops only its own answers.
+
+use std::{io, time::Duration};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use thiserror::Error;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::mpsc,
+    task::JoinHandle,
+    time::timeout,
+};
+
+use crate::net::limits;
+
+/// What a frame carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FrameKind {
+    /// One message, CBOR.
+    Message,
+    /// A piece of a body, opaque bytes.
+    Piece,
+}
+
+impl FrameKind {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Message => 0,
+            Self::Piece => 1,
+        }
+    }
+
+    const fn payload_bytes_max(self) -> usize {
+        match self {
+            Self::Message => limits::MESSAGE_BYTES_MAX,
+            Self::Piece => limits::PIECE_BYTES_MAX,
+        }
+    }
+}
+
+/// Which request of its stream a frame belongs to; the asking side counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestNumber(pub u32);
+
+/// One frame, whole and within its limits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Frame {
+    /// What it carries.
+    pub kind: FrameKind,
+    /// Which request it belongs to.
+    pub number: RequestNumber,
+    /// The bytes it carries.
+    pub payload: Bytes,
+}
+
+/// Why no frame could be read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// Nothing began within the given time; the stream is still good.
+    #[error("nothing came")]
+    Idle,
+    /// A frame began and did not become whole in time.
+    #[error("a frame began and did not become whole in time")]
+    Stalled,
+    /// The stream ended inside a frame.
+    #[error("the stream ended inside a frame")]
+    Truncated,
+    /// The length is shorter than type and number.
+    #[error("a frame is too short for its type and number")]
+    TooShort,
+    /// The length is above the limit of its type.
+    #[error("a frame is longer than its type allows")]
+    TooLong,
+    /// A type that does not exist.
+    #[error("a frame has an unknown type")]
+    UnknownType,
+    /// The stream broke.
+    #[error("the stream broke")]
+    Broken(#[source] io::Error),
+}
+
+/// Why a frame could not be written.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// The payload is above the limit of its type: a bug on this side.
+    #[error("a frame is longer than its type allows")]
+    TooLong,
+    /// The peer did not take a frame in time.
+    #[error("the peer did not take a frame in time")]
+    Stalled,
+    /// The stream is closed.
+    #[error("the stream is closed")]
+    Closed,
+    /// The stream broke.
+    #[error("the stream broke")]
+    Broken(#[source] io::Error),
+}
+
+/// The reading half. `next` may be dropped at any await without losing bytes.
+pub struct FrameReader<R> {
+    source: R,
+    buffer: BytesMut,
+    frame_time: Duration,
+}
+
+impl<R: AsyncRead + Unpin> FrameReader<R> {
+    /// Reads frames from `source`.
+    pub fn new(source: R) -> Self {
+        Self::with_frame_time(source, limits::FRAME_TIME)
+    }
+
+    /// Reads frames from `source`, each of which must be whole within `frame_time` after it began.
+    pub fn with_frame_time(source: R, frame_time: Duration) -> Self {
+        let buffer = BytesMut::with_capacity(READ_BYTES);
+        Self { source, buffer, frame_time }
+    }
+
+    /// The next frame; `None` when the stream ended between two frames. Waits at most `idle` for one to begin.
+    pub async fn next(&mut self, idle: Duration) -> Result<Option<Frame>, ReadError> {
+        if self.buffer.is_empty() {
+            let got = timeout(idle, self.read_more()).await.map_err(|_| ReadError::Idle)??;
+            if got == 0 {
+                return Ok(None);
+            }
+        }
+        timeout(self.frame_time, self.rest_of_frame()).await.map_err(|_| ReadError::Stalled)?.map(Some)
+    }
+
+    async fn rest_of_frame(&mut self) -> Result<Frame, ReadError> {
+        loop {
+            let wanted = match parse_head(&self.buffer)? {
+                Some(head) if self.buffer.len() >= HEAD_BYTES + head.payload_bytes => {
+                    let mut whole = self.buffer.split_to(HEAD_BYTES + head.payload_bytes);
+                    let payload = whole.split_off(HEAD_BYTES).freeze();
+                    return Ok(Frame { kind: head.kind, number: head.number, payload });
+                }
+                Some(head) => HEAD_BYTES + head.payload_bytes,
+                None => HEAD_BYTES,
+            };
+            self.buffer.reserve(wanted - self.buffer.len());
+            if self.read_more().await? == 0 {
+                return Err(ReadError::Truncated);
+            }
+        }
+    }
+
+    async fn read_more(&mut self) -> Result<usize, ReadError> {
+        if self.buffer.capacity() == self.buffer.len() {
+            self.buffer.reserve(READ_BYTES);
+        }
+        self.source.read_buf(&mut self.buffer).await.map_err(ReadError::Broken)
+    }
+}
+
+/// The writing half.
+pub struct FrameWriter<W> {
+    sink: W,
+    scratch: BytesMut,
+    frame_time: Duration,
+}
+
+impl<W: AsyncWrite + Unpin> FrameWriter<W> {
+    /// Writes frames to `sink`.
+    pub fn new(sink: W) -> Self {
+        Self::with_frame_time(sink, limits::FRAME_TIME)
+    }
+
+    /// Writes frames to `sink`, each of which must be taken within `frame_time`.
+    pub fn with_frame_time(sink: W, frame_time: Duration) -> Self {
+        Self { sink, scratch: BytesMut::with_capacity(COALESCE_BYTES), frame_time }
+    }
+
+    /// Writes one frame; it may wait in buffers below until `flush`.
+    pub async fn write(&mut self, frame: &Frame) -> Result<(), WriteError> {
+        if frame.payload.len() > frame.kind.payload_bytes_max() {
+            return Err(WriteError::TooLong);
+        }
+        let length = (REST_OF_HEAD + frame.payload.len()) as u32;
+        self.scratch.clear();
+        self.scratch.put_u32(length);
+        self.scratch.put_u8(frame.kind.code());
+        self.scratch.put_u32(frame.number.0);
+        let written = async {
+            if frame.payload.len() <= COALESCE_BYTES - HEAD_BYTES {
+                self.scratch.put_slice(&frame.payload);
+                self.sink.write_all(&self.scratch).await
+            } else {
+                self.sink.write_all(&self.scratch).await?;
+                self.sink.write_all(&frame.payload).await
+            }
+        };
+        timeout(self.frame_time, written).await.map_err(|_| WriteError::Stalled)?.map_err(WriteError::Broken)
+    }
+
+    /// Sends what waits in buffers below.
+    pub async fn flush(&mut self) -> Result<(), WriteError> {
+        timeout(self.frame_time, self.sink.flush())
+            .await
+            .map_err(|_| WriteError::Stalled)?
+            .map_err(WriteError::Broken)
+    }
+
+    /// Ends this direction of the stream.
+    pub async fn close(&mut self) -> Result<(), WriteError> {
+        timeout(self.frame_time, self.sink.shutdown())
+            .await
+            .map_err(|_| WriteError::Stalled)?
+            .map_err(WriteError::Broken)
+    }
+}
+
+/// The way to the writer of one stream: a short queue, so that sending waits when the peer does not read.
+#[derive(Clone)]
+pub struct Outbox {
+    queue: mpsc::Sender<Frame>,
+}
+
+impl Outbox {
+    /// Starts the writer of `sink`. It ends, closing its direction, when the last clone of the outbox is gone.
+    pub fn start<W>(writer: FrameWriter<W>) -> (Self, JoinHandle<Result<(), WriteError>>)
+    where
+        W: AsyncWrite + Unpin + Send + 'static,
+    {
+        let (queue, waiting) = mpsc::channel(limits::OUTBOX_FRAMES);
+        (Self { queue }, tokio::spawn(write_all(writer, waiting)))
+    }
+
+    /// Sends a message.
+    pub async fn message(&self, number: RequestNumber, payload: impl Into<Bytes>) -> Result<(), WriteError> {
+        self.send(Frame { kind: FrameKind::Message, number, payload: payload.into() }).await
+    }
+
+    /// Sends a piece of a body.
+    pub async fn piece(&self, number: RequestNumber, payload: impl Into<Bytes>) -> Result<(), WriteError> {
+        self.send(Frame { kind: FrameKind::Piece, number, payload: payload.into() }).await
+    }
+
+    /// Sends a frame; waits while the queue is full.
+    pub async fn send(&self, frame: Frame) -> Result<(), WriteError> {
+        if frame.payload.len() > frame.kind.payload_bytes_max() {
+            return Err(WriteError::TooLong);
+        }
+        self.queue.send(frame).await.map_err(|_| WriteError::Closed)
+    }
+}
+
+/// Writes what waits, and flushes only when nothing more waits: many small answers share a packet.
+async fn write_all<W>(mut writer: FrameWriter<W>, mut waiting: mpsc::Receiver<Frame>) -> Result<(), WriteError>
+where
+    W: AsyncWrite + Unpin,
+{
+    while let Some(frame) = waiting.recv().await {
+        writer.write(&frame).await?;
+        while let Ok(frame) = waiting.try_recv() {
+            writer.write(&frame).await?;
+        }
+        writer.flush().await?;
+    }
+    writer.close().await
+}
+
+struct Head {
+    kind: FrameKind,
+    number: RequestNumber,
+    payload_bytes: usize,
+}
+
+/// The head of the frame that begins in `buffer`, judged as early as its bytes allow; `None` when more are needed.
+fn parse_head(buffer: &[u8]) -> Result<Option<Head>, ReadError> {
+    let Some((length, rest)) = buffer.split_first_chunk::<4>() else { return Ok(None) };
+    let length = u32::from_be_bytes(*length) as usize;
+    if length < REST_OF_HEAD {
+        return Err(ReadError::TooShort);
+    }
+    if length > REST_OF_HEAD + limits::PIECE_BYTES_MAX {
+        return Err(ReadError::TooLong);
+    }
+    let Some((code, rest)) = rest.split_first() else { return Ok(None) };
+    let kind = match code {
+        0 => FrameKind::Message,
+        1 => FrameKind::Piece,
+        _ => return Err(ReadError::UnknownType),
+    };
+    if length > REST_OF_HEAD + kind.payload_bytes_max() {
+        return Err(ReadError::TooLong);
+    }
+    let Some((number, _)) = rest.split_first_chunk::<4>() else { return Ok(None) };
+    let number = RequestNumber(u32::from_be_bytes(*number));
+    Ok(Some(Head { kind, number, payload_bytes: length - REST_OF_HEAD }))
+}
+
+/// Type and number.
+const REST_OF_HEAD: usize = 5;
+/// Length, type and number.
+const HEAD_BYTES: usize = 4 + REST_OF_HEAD;
+/// Taken from the stream at once when nothing larger is expected.
+const READ_BYTES: usize = 16 * 1024;
+/// A frame up to this size is written in one piece, head and payload together.
+const COALESCE_BYTES: usize = 16 * 1024;
+
+#[cfg(test)]
+#[path = "frame_tests.rs"]
+mod tests;
