@@ -208,7 +208,7 @@ byte_id!(
     Digest, 32
 );
 byte_id!(
-    /// A node, by the digest of its transport key.
+    /// A node: the Ed25519 public key of its log, so that what a node signs is checked against its id.
     NodeId, 32
 );
 byte_id!(
@@ -224,13 +224,42 @@ number!(
     Seq, u64
 );
 number!(
-    /// How often a collection's keys were rotated.
+    /// Which keys a collection has: 1 at first, one more at each rotation.
     Generation, u32
+);
+number!(
+    /// Which authority of a vault, from 0.
+    AuthorityNumber, u32
+);
+number!(
+    /// Which directory of a vault, from 0.
+    DirectoryNumber, u32
+);
+number!(
+    /// Which rotation of a vault, from 1; 0 stands for the first package of a grant.
+    RotationSequence, u32
 );
 number!(
     /// How often a vault's root was replaced.
     RootNumber, u32
 );
+
+impl StatementId {
+    /// Stands where no statement is.
+    pub const NONE: Self = Self::from_bytes([0; 32]);
+}
+
+impl CollectionId {
+    /// The inbox, which is no collection of a directory and is never granted.
+    pub const INBOX: Self = Self::from_bytes([0; 16]);
+}
+
+impl NodeId {
+    /// The key that checks what the node signs.
+    pub fn key(&self) -> PartyKey {
+        PartyKey::from_bytes(self.0)
+    }
+}
 
 /// Reads a byte string of exactly `N` bytes.
 #[doc(hidden)]

@@ -17,22 +17,20 @@ use serde_bytes::{ByteBuf, Bytes};
 use serde_indexed::{DeserializeIndexed, SerializeIndexed};
 use sha2::{Digest as _, Sha256};
 
-use crate::encoding::{EncodingError, from_bytes, to_bytes};
+use crate::encoding::{EncodingError, Fault, from_bytes, to_bytes};
 use crate::id::{PartyKey, StatementId};
 use crate::limits::STATEMENT_BYTES_MAX;
 use crate::party::{Identity, Party, PartyError, Signature};
 
 /// A type of statement that a party can sign.
 pub trait Statement: Serialize + DeserializeOwned {
-    /// The context of this type's signatures, different for every type.
-    const CONTEXT: &'static str;
-    /// The context of this type's ids, different for every type.
-    const ID_CONTEXT: &'static str;
+    /// The name of the type, different for every type: signatures and ids are made under it (C-13).
+    const TYPE: &'static str;
     /// Most bytes of one signed statement of this type, envelope included.
-    const MAX_BYTES: usize = STATEMENT_BYTES_MAX;
+    const BYTES_MAX: usize = STATEMENT_BYTES_MAX;
 
-    /// Checks what the encoding cannot say about a value: counts, order, relations between fields.
-    fn check(&self) -> Result<(), Malformed>;
+    /// Checks what the encoding cannot say about a value: counts, order, relations between fields and to the signer.
+    fn check(&self, signer: PartyKey) -> Result<(), Malformed>;
 }
 
 /// A statement as it arrived. Nothing is known about it before [`Unverified::verify`].
@@ -79,19 +77,112 @@ pub enum StatementError {
     Rule(#[source] Malformed),
 }
 
+/// Which stage of reading notices a fault; the vectors name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The bytes are not deterministic CBOR of the expected fields.
+    Encoding,
+    /// The envelope, its signer or its signature.
+    Statement,
+    /// The payload's values.
+    Payload,
+    /// The statement's place in the ledger.
+    Ledger,
+    /// The chain of grants of a request.
+    Chain,
+    /// The decision on a request.
+    Decide,
+}
+
+impl StatementError {
+    /// The stage that noticed it.
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::Envelope(error) => match error.fault {
+                Fault::WrongShape | Fault::BadValue | Fault::NotCanonical => Stage::Statement,
+                _ => Stage::Encoding,
+            },
+            Self::Payload(error) => match error.fault {
+                // A set out of order is decoded into its order, and so is another spelling than came in.
+                Fault::BadValue | Fault::NotCanonical => Stage::Payload,
+                _ => Stage::Encoding,
+            },
+            Self::Protected(_) | Self::Algorithm | Self::Signer(_) | Self::Signature | Self::OtherSigner => {
+                Stage::Statement
+            }
+            Self::Rule(_) => Stage::Payload,
+        }
+    }
+}
+
+/// Which rule of its type a payload breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// A text is empty, too long, or has control characters (C-07, C-14).
+    #[error("a text is empty, too long or has control characters")]
+    Text,
+    /// A byte string is empty or too long.
+    #[error("a byte string is empty or too long")]
+    Bytes,
+    /// Too few or too many of something.
+    #[error("too few or too many items in a list")]
+    Count,
+    /// A list is not strictly ascending (C-10).
+    #[error("a list is not strictly ascending")]
+    Order,
+    /// A number is outside its range.
+    #[error("a number is outside its range")]
+    Range,
+    /// The signer is not the party that has to sign this payload (C-15).
+    #[error("the payload has to be signed by another party")]
+    Signer,
+    /// The quorum is above the number of witnesses (C-15).
+    #[error("quorum above the number of witnesses")]
+    Quorum,
+    /// Not exactly one home host (C-16).
+    #[error("not exactly one home host")]
+    Home,
+    /// A scope without actions, or with one that no grant can give (C-29).
+    #[error("a scope without actions or with one that cannot be granted")]
+    Actions,
+    /// A scope whose actions need a collection, and no collection (C-29).
+    #[error("a scope that names no collection")]
+    NoCollection,
+    /// A scope or directory that names the inbox (C-29).
+    #[error("the inbox cannot be named here")]
+    Inbox,
+    /// A grant without a purpose (C-30).
+    #[error("no purpose")]
+    NoPurpose,
+    /// A grant without a use (C-30).
+    #[error("uses outside their range")]
+    Uses,
+    /// A grant that may be delegated too deeply (C-30).
+    #[error("delegation too deep")]
+    Depth,
+    /// A grant that is valid for too long (C-30).
+    #[error("valid for too long")]
+    TooLong,
+    /// An ask whose card is not its signer's (C-54).
+    #[error("the card is not the signer's")]
+    Card,
+    /// An answer that names a grant and declines, or grants and names none (C-54).
+    #[error("outcome and grant do not fit")]
+    Outcome,
+}
+
 /// Signs a payload, which must keep the rules of its type.
 pub fn sign<T: Statement>(payload: T, identity: &Identity) -> Result<Verified<T>, StatementError> {
-    payload.check().map_err(StatementError::Rule)?;
     let signer = identity.key();
+    payload.check(signer).map_err(StatementError::Rule)?;
     let protected = to_bytes(&Protected { alg: ALG_EDDSA, kid: signer }).map_err(StatementError::Protected)?;
     let body = to_bytes(&payload).map_err(StatementError::Payload)?;
     let message = message::<T>(&protected, &body).map_err(StatementError::Envelope)?;
     let signature = identity.sign(&message);
     let envelope = Envelope(ByteBuf::from(protected), NoMembers, ByteBuf::from(body), signature);
     let bytes = to_bytes(&envelope).map_err(StatementError::Envelope)?;
-    if bytes.len() > T::MAX_BYTES {
-        let fault = crate::encoding::Fault::TooLong;
-        return Err(StatementError::Envelope(EncodingError { fault, offset: T::MAX_BYTES }));
+    if bytes.len() > T::BYTES_MAX {
+        return Err(StatementError::Envelope(Fault::TooLong.at(T::BYTES_MAX)));
     }
     Ok(Verified { id: id_of::<T>(&bytes), payload, signer, bytes })
 }
@@ -104,17 +195,19 @@ impl<T: Statement> Unverified<T> {
 
     /// Checks size, spelling, signer's key, signature, payload and the rules of the type, in this order.
     pub fn verify(self) -> Result<Verified<T>, StatementError> {
-        let envelope: Envelope = from_bytes(&self.bytes, T::MAX_BYTES).map_err(StatementError::Envelope)?;
+        // C-11
+        let envelope: Envelope = from_bytes(&self.bytes, T::BYTES_MAX).map_err(StatementError::Envelope)?;
         let Envelope(protected, NoMembers, body, signature) = envelope;
         let header: Protected = from_bytes(&protected, protected.len()).map_err(StatementError::Protected)?;
         if header.alg != ALG_EDDSA {
             return Err(StatementError::Algorithm);
         }
         let party = Party::from_key(header.kid).map_err(StatementError::Signer)?;
+        // C-12, C-13
         let message = message::<T>(&protected, &body).map_err(StatementError::Envelope)?;
         party.check(&message, &signature).map_err(|_| StatementError::Signature)?;
-        let payload: T = from_bytes(&body, T::MAX_BYTES).map_err(StatementError::Payload)?;
-        payload.check().map_err(StatementError::Rule)?;
+        let payload: T = from_bytes(&body, T::BYTES_MAX).map_err(StatementError::Payload)?;
+        payload.check(header.kid).map_err(StatementError::Rule)?;
         Ok(Verified { id: id_of::<T>(&self.bytes), payload, signer: header.kid, bytes: self.bytes })
     }
 
@@ -161,14 +254,14 @@ impl<T: Statement> Verified<T> {
 
 /// The id of a statement of type `T` with these bytes.
 pub fn id_of<T: Statement>(bytes: &[u8]) -> StatementId {
-    let digest = Sha256::new().chain_update(T::ID_CONTEXT).chain_update([0]).chain_update(bytes).finalize();
-    StatementId::from_bytes(digest.into())
+    let digest = Sha256::new().chain_update("karute-v1/id/").chain_update(T::TYPE).chain_update([0]);
+    StatementId::from_bytes(digest.chain_update(bytes).finalize().into())
 }
 
 /// The bytes that are signed: RFC 9052's Sig_structure.
 fn message<T: Statement>(protected: &[u8], payload: &[u8]) -> Result<Vec<u8>, EncodingError> {
-    let aad = T::CONTEXT.as_bytes();
-    to_bytes(&("Signature1", Bytes::new(protected), Bytes::new(aad), Bytes::new(payload)))
+    let aad = format!("karute-v1/ed25519/{}", T::TYPE);
+    to_bytes(&("Signature1", Bytes::new(protected), Bytes::new(aad.as_bytes()), Bytes::new(payload)))
 }
 
 /// RFC 9053: EdDSA.
@@ -269,10 +362,5 @@ impl<T> PartialEq for Verified<T> {
 
 impl<T> Eq for Verified<T> {}
 
-/// Which rule of its type a payload breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
-    /// A version that this code does not know.
-    #[error("unknown version")]
-    Version,
-}
+#[cfg(test)]
+mod tests;

@@ -4,15 +4,31 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_indexed::{DeserializeIndexed, SerializeIndexed};
 
-/// A moment: whole seconds since 1970-01-01T00:00:00Z.
+use crate::encoding::bad_value;
+
+/// A moment: whole seconds since 1970-01-01T00:00:00Z, before the year 10000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(pub u64);
+pub struct Timestamp(u64);
 
 impl Timestamp {
+    /// The last moment there is.
+    pub const LAST: Self = Self(253_402_300_799);
+
+    /// The moment so many seconds after 1970 began; the last one if that is beyond it.
+    pub const fn from_secs(secs: u64) -> Self {
+        if secs < Self::LAST.0 { Self(secs) } else { Self::LAST }
+    }
+
+    /// Seconds since 1970 began.
+    pub const fn secs(self) -> u64 {
+        self.0
+    }
+
     /// This moment and `secs` seconds; the end of time if that is beyond it.
     pub fn plus_secs(self, secs: u64) -> Self {
-        Self(self.0.saturating_add(secs))
+        Self::from_secs(self.0.saturating_add(secs))
     }
 
     /// This moment less `secs` seconds; 1970 if that is before it.
@@ -27,8 +43,8 @@ impl Timestamp {
 
     /// The month that this moment lies in; the last one there is for moments beyond it.
     pub fn month(self) -> Month {
-        let days = i64::try_from(self.0 / DAY_SECS).unwrap_or(i64::MAX);
-        let (year, month) = year_and_month(days.min(DAYS_MAX));
+        let days = i64::try_from(self.0 / DAY_SECS).unwrap_or(i64::MAX / 2);
+        let (year, month) = year_and_month(days);
         let index = (year - 1970) * 12 + i64::from(month) - 1;
         Month(u16::try_from(index).unwrap_or(u16::MAX))
     }
@@ -55,6 +71,7 @@ pub enum TimeError {
 impl Validity {
     /// The span from `not_before` to just before `not_after`.
     pub fn new(not_before: Timestamp, not_after: Timestamp) -> Result<Self, TimeError> {
+        // C-08
         if not_before < not_after { Ok(Self { not_before, not_after }) } else { Err(TimeError::Empty) }
     }
 
@@ -102,8 +119,7 @@ impl Month {
     /// First moment of the month.
     pub fn start(self) -> Timestamp {
         let (year, month) = (1970 + i64::from(self.0 / 12), i64::from(self.0 % 12) + 1);
-        let secs = u64::try_from(days_before(year, month)).map_or(0, |days| days * DAY_SECS);
-        Timestamp(secs)
+        Timestamp::from_secs(u64::try_from(days_before(year, month)).map_or(0, |days| days * DAY_SECS))
     }
 }
 
@@ -139,6 +155,7 @@ pub struct MonthRange {
 impl MonthRange {
     /// The months from `from` to just before `to`.
     pub fn new(from: Month, to: Month) -> Result<Self, TimeError> {
+        // C-08
         if from < to { Ok(Self { from, to }) } else { Err(TimeError::Empty) }
     }
 
@@ -178,43 +195,66 @@ impl MonthRange {
     }
 }
 
-macro_rules! as_number {
-    ($name:ident) => {
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                self.0.serialize(to)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                Deserialize::deserialize(from).map(Self)
-            }
-        }
-    };
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(self.0)
+    }
 }
-as_number!(Timestamp);
-as_number!(Month);
 
-/// On the wire a span is the array of its two ends.
-macro_rules! as_pair {
-    ($name:ident, $first:ident, $second:ident) => {
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                (self.$first, self.$second).serialize(to)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                let (first, second) = Deserialize::deserialize(from)?;
-                Self::new(first, second).map_err(serde::de::Error::custom)
-            }
-        }
-    };
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let secs = u64::deserialize(from)?;
+        let last = Self::LAST.0;
+        if secs <= last { Ok(Self(secs)) } else { Err(bad_value()) }
+    }
 }
-as_pair!(Validity, not_before, not_after);
-as_pair!(MonthRange, from, to);
+
+impl Serialize for Month {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u16(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Month {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        u16::deserialize(from).map(Self)
+    }
+}
+
+/// On the wire a span is the map of its two ends.
+#[derive(SerializeIndexed, DeserializeIndexed)]
+struct Ends<T> {
+    #[serde(index = 1)]
+    first: T,
+    #[serde(index = 2)]
+    end: T,
+}
+
+impl Serialize for Validity {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Ends { first: self.not_before, end: self.not_after }.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Validity {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let ends = Ends::deserialize(from)?;
+        Self::new(ends.first, ends.end).map_err(|_| bad_value())
+    }
+}
+
+impl Serialize for MonthRange {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Ends { first: self.from, end: self.to }.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for MonthRange {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let ends = Ends::deserialize(from)?;
+        Self::new(ends.first, ends.end).map_err(|_| bad_value())
+    }
+}
 
 /// Days from 1970-01-01 to the first day of a month of the Gregorian calendar; `month` counts from 1.
 fn days_before(year: i64, month: i64) -> i64 {
@@ -245,8 +285,6 @@ const DAY_SECS: u64 = 86_400;
 const ERA_DAYS: i64 = 146_097;
 /// Days from 1 March of year 0 to 1 January 1970.
 const MARCH_YEAR_0_TO_1970: i64 = 719_468;
-/// A day beyond the last month, near enough that no sum overflows.
-const DAYS_MAX: i64 = 3_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -273,13 +311,15 @@ mod tests {
 
     #[test]
     fn the_end_of_time_has_a_month() {
-        assert_eq!(Timestamp(u64::MAX).month(), Month(u16::MAX));
+        assert_eq!(Timestamp::from_secs(u64::MAX), Timestamp::LAST);
+        assert_eq!(Timestamp::LAST.month(), Month(u16::MAX));
     }
 
     #[test]
     fn a_month_has_one_text() {
         assert_eq!("2026-11".parse(), Ok(Month(682)));
-        for text in ["2026-1", "2026-00", "2026-13", "1969-12", "2026/11", "+026-11", "9999-12", "20-2611", "2026-011"] {
+        for text in ["2026-1", "2026-00", "2026-13", "1969-12", "2026/11", "+026-11", "9999-12", "20-2611", "2026-011"]
+        {
             assert_eq!(text.parse::<Month>(), Err(TimeError::NotAMonth), "{text}");
         }
     }

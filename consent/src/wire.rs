@@ -64,9 +64,8 @@ macro_rules! wire_enum {
 
         impl<'de> $crate::id::serde_of_consent::Deserialize<'de> for $name {
             fn deserialize<D: $crate::id::serde_of_consent::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                let number = <u8 as $crate::id::serde_of_consent::Deserialize>::deserialize(from)?;
-                Self::from_number(number)
-                    .ok_or_else(|| $crate::id::serde_of_consent::de::Error::custom($crate::wire::UnknownWord))
+                let number = <u64 as $crate::id::serde_of_consent::Deserialize>::deserialize(from)?;
+                u8::try_from(number).ok().and_then(Self::from_number).ok_or_else($crate::encoding::bad_value)
             }
         }
     };
@@ -89,9 +88,10 @@ mod tests {
 
     #[test]
     fn an_unknown_number_is_refused() {
-        for number in [0, 8] {
-            assert_eq!(from_bytes::<Purpose>(&[number], 1).map_err(|e| e.fault), Err(Fault::WrongShape));
+        for number in [&[0][..], &[8], &[0x18, 0x63], &[0x19, 0x01, 0x01]] {
+            assert_eq!(from_bytes::<Purpose>(number, 9).map_err(|e| e.fault), Err(Fault::BadValue));
         }
+        assert_eq!(from_bytes::<Purpose>(&[0x41, 0x01], 9).map_err(|e| e.fault), Err(Fault::WrongShape));
         assert!("treat".parse::<Purpose>().is_err());
     }
 }

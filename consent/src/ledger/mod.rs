@@ -1,0 +1,16 @@
+//! A vault's ledger: the one order in which its statements count.
+//!
+//! `item` holds what an entry looks like and how a body is bound to it; `rules` judges whether an item may follow;
+//! `state` is what is in force after it. The Merkle tree over the entries is the protocol's.
+
+mod error;
+mod item;
+mod rules;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use error::{GrantError, LedgerError, RevocationError, RotationError};
+pub use item::{Body, Entry, EntryKind, Item, ItemError, Subject, body_hash};
+pub use rules::View;
+pub use state::{DirectoryInForce, LedgerGrant, LedgerState, Shown};

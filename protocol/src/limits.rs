@@ -1,0 +1,94 @@
+//! Every cap of this crate. A decoder refuses what lies above; relations between caps are checked at compile time.
+
+pub use karute_consent::limits::{APPEND_ITEMS_MAX, ATTACHMENT_BYTES_MAX, ATTACHMENTS_MAX};
+
+/// Bytes of plaintext in one HPKE seal (a key package with a few thousand entries fits).
+pub const SEAL_PLAIN_LEN_MAX: usize = 256 * 1024;
+
+/// Bytes of ciphertext in one HPKE seal: the plaintext and one AES-GCM tag.
+pub const SEAL_CIPHER_LEN_MAX: usize = SEAL_PLAIN_LEN_MAX + crate::aead::TAG_LEN;
+
+/// Bytes of one sealed body: 1 TiB.
+pub const BODY_SEALED_LEN_MAX: u64 = 1 << 40;
+
+/// Bytes of one body before padding; half of the sealed cap, so that neither padding nor chunk tags can pass it.
+pub const BODY_LEN_MAX: u64 = BODY_SEALED_LEN_MAX / 2;
+
+/// Leaves of one Merkle log.
+pub const TREE_SIZE_MAX: u64 = 1 << 48;
+
+/// Hashes in one inclusion or consistency proof: the depth of the largest tree, and one.
+pub const PROOF_LEN_MAX: usize = 49;
+
+/// Bytes of one signed note, signatures included.
+pub const NOTE_LEN_MAX: usize = 64 * 1024;
+
+/// Signature lines of one note (the note format asks for at least 16).
+pub const NOTE_SIGNATURES_MAX: usize = 32;
+
+/// Bytes of a note key name or a checkpoint origin.
+pub const NOTE_NAME_LEN_MAX: usize = 255;
+
+/// Bytes of one note signature after its key id; a post-quantum one has up to nearly 5000.
+pub const NOTE_SIGNATURE_LEN_MAX: usize = 8 * 1024;
+
+/// Bytes of one message, tag included.
+pub const MESSAGE_LEN_MAX: usize = 256 * 1024;
+
+/// Bytes of one piece of a body.
+pub const PIECE_LEN_MAX: usize = 1024 * 1024;
+
+/// Messages of one session that are not answered yet.
+pub const IN_FLIGHT_MAX: usize = 64;
+
+/// Versions that a hello names.
+pub const VERSIONS_MAX: usize = 16;
+
+/// Checkpoints in a hello or its answer.
+pub const HEADS_MAX: usize = 8;
+
+/// Bytes of a registration code.
+pub const REGISTRATION_LEN_MAX: usize = 64;
+
+/// Re-wraps in one message.
+pub const RE_WRAPS_MAX: usize = 64;
+
+/// Bytes of a sealed meta.
+pub const META_SEALED_LEN_MAX: usize = 3584;
+
+/// Bytes of a sealed body that stands inside a message.
+pub const INLINE_BODY_LEN_MAX: usize = 64 * 1024;
+
+/// Labels of one meta.
+pub const LABELS_MAX: usize = 16;
+
+/// Bytes of the consent text in the particulars of a grant.
+pub const CONSENT_TEXT_LEN_MAX: usize = 4096;
+
+/// Bytes of a language tag.
+pub const LANGUAGE_LEN_MAX: usize = 35;
+
+/// Bytes of a proof file.
+pub const PROOF_FILE_LEN_MAX: usize = 512 * 1024;
+
+/// Bytes of a vault link.
+pub const VAULT_LINK_LEN_MAX: usize = 2048;
+
+/// Items of one key package.
+pub const PACKAGE_ITEMS_MAX: usize = 1024;
+
+/// Record ids in one event.
+pub const EVENT_RECORDS_MAX: usize = 64;
+
+/// Asks that wait in the mailbox of a vault.
+pub const ASKS_WAITING_MAX: usize = 64;
+
+/// Asks of one sender that wait in the mailbox of a vault.
+pub const ASKS_OF_SENDER_MAX: usize = 4;
+
+/// Records of one answer to a list.
+pub const LIST_RECORDS_MAX: u64 = 100_000;
+
+const _: () = assert!(1 << (PROOF_LEN_MAX - 1) >= TREE_SIZE_MAX as u128);
+const _: () = assert!(BODY_SEALED_LEN_MAX < 1 << 52, "the chunked encryption format ends at 4 PiB");
+const _: () = assert!(NOTE_SIGNATURES_MAX >= 16);
