@@ -84,6 +84,9 @@ pub enum DirectoryError {
     /// A collection of the directory before is gone (C-28).
     #[error("a collection of the directory before is gone")]
     Gone,
+    /// A new collection or generation whose keys do not come from the root in force (C-28).
+    #[error("a new generation does not come from the root in force")]
+    OldRoot,
     /// A generation fell, or a root number changed within a generation (C-28).
     #[error("a generation fell or changed its root")]
     Generation,
@@ -176,6 +179,17 @@ impl CollectionLeaves {
             }
         }
         Ok(())
+    }
+}
+
+impl CollectionLeaves {
+    /// Checks that the keys of every collection and generation that `before` did not have come from the root in force
+    /// (C-28): a removed device has the roots before.
+    pub fn check_roots(&self, before: &CollectionLeaves, in_force: RootNumber) -> Result<(), DirectoryError> {
+        let stays =
+            |leaf: &CollectionLeaf| before.leaf(leaf.collection).is_some_and(|b| b.generation == leaf.generation);
+        let fits = |leaf: &CollectionLeaf| stays(leaf) || leaf.root_number == in_force;
+        if self.iter().all(fits) { Ok(()) } else { Err(DirectoryError::OldRoot) }
     }
 }
 

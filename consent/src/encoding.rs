@@ -10,6 +10,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use crate::limits::CBOR_DEPTH_MAX;
 
@@ -132,8 +133,9 @@ pub fn from_bytes<T: Serialize + DeserializeOwned>(bytes: &[u8], max_len: usize)
     let fields = scan(bytes)?;
     let value: T = serde_cbor::from_slice(bytes).map_err(|error| not_of_type(&error, bytes.len()))?;
     // C-06, C-10: what the type does not hold is not in its own spelling.
-    let spelling = serde_cbor::to_vec(&value).map_err(|_| Fault::Unencodable.at(0))?;
-    if spelling == bytes {
+    // What is decoded may hold keys: the second copy does not stay behind.
+    let spelling = Zeroizing::new(serde_cbor::to_vec(&value).map_err(|_| Fault::Unencodable.at(0))?);
+    if *spelling == bytes {
         return Ok(value);
     }
     let offset = spelling.iter().zip(bytes).take_while(|(ours, theirs)| ours == theirs).count();

@@ -37,6 +37,12 @@ pub const HOSTS_MAX: usize = 8;
 
 /// Most entries of one ledger.
 pub const LEDGER_ENTRIES_MAX: u64 = 65_536;
+/// Places at the end of a ledger that only authorities take.
+pub const LEDGER_ENTRIES_OF_AUTHORITIES: u64 = 1_024;
+/// Places before those that neither grants nor erasures take.
+pub const LEDGER_ENTRIES_OF_ENDINGS: u64 = 8_192;
+/// Most grants below one grant without parent.
+pub const GRANTS_BELOW_MAX: usize = 256;
 /// Most items that are appended as one.
 pub const APPEND_ITEMS_MAX: usize = 16;
 /// Most attachments of one item.

@@ -248,9 +248,14 @@ impl Before<'_> {
 
     fn check_root(&self, after: &Authority) -> Result<(), SuccessionError> {
         let identity_stays = after.identity == self.identity;
-        let devices_stay = self.devices.iter().all(|device| after.device(device.key).is_some());
+        // A device with another sealing key is another one: the roots were sealed to the key that is gone.
+        let stays = |device: &Device| after.device(device.key).is_some_and(|now| now.sealing_key == device.sealing_key);
+        let devices_stay = self.devices.iter().all(stays);
         let root_stays = after.root_number == self.root_number;
         // C-19
+        if self.number.is_none() && !root_stays {
+            return Err(SuccessionError::RootNumber);
+        }
         if !root_stays && Some(after.root_number) != self.root_number.next() {
             return Err(SuccessionError::RootNumber);
         }

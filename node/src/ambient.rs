@@ -39,13 +39,10 @@ impl Ambient {
     /// A clock that stands at `start` until moved, and randomness that `seed` determines. For tests and simulations only:
     /// keys made with it are public knowledge.
     pub fn fixed(start: Timestamp, seed: u64) -> Self {
-        let seed = Sha256::new()
-            .chain_update(b"karute ambient seed")
-            .chain_update(seed.to_be_bytes())
-            .finalize()
-            .into();
+        let seed =
+            Sha256::new().chain_update(b"karute ambient seed").chain_update(seed.to_be_bytes()).finalize().into();
         Self(Arc::new(Source::Fixed {
-            clock_secs: AtomicU64::new(start.as_secs()),
+            clock_secs: AtomicU64::new(start.secs()),
             stream: Mutex::new(Stream { seed, drawn: 0 }),
         }))
     }
@@ -111,7 +108,7 @@ impl Ambient {
         match &*self.0 {
             Source::System => false,
             Source::Fixed { clock_secs, .. } => {
-                clock_secs.store(to.as_secs(), Ordering::SeqCst);
+                clock_secs.store(to.secs(), Ordering::SeqCst);
                 true
             }
         }
@@ -156,6 +153,6 @@ mod tests {
         let ambient = Ambient::system();
         assert!(!ambient.advance(1));
         assert_ne!(ambient.entropy::<32>(), ambient.entropy::<32>());
-        assert!(ambient.now().as_secs() > 1_700_000_000);
+        assert!(ambient.now().secs() > 1_700_000_000);
     }
 }

@@ -1,13 +1,13 @@
 //! Frames: how messages and pieces of bodies share one stream of bytes.
 //!
-//! A frame is `u32 length of what follows | u8 type | u32 request number | payload`, integers big-endian.
-//! Type 0 is a message (CBOR), type 1 a piece of a body; any other type ends the stream. The length is judged
-//! before memory is taken for it. Reading and writing are two halves that never wait for each other: what is
+//! The head of a frame is the protocol's (`karute_protocol::message::frame`) and is judged before memory is taken
+//! for what follows. Reading and writing are two halves that never wait for each other: what is
 //! written passes a short queue to a task of its own, so that a peer who does not read stops only its own answers.
 
 use std::{io, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use karute_protocol::message::frame::{FrameError, FrameHead, HEAD_LEN};
 use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -18,34 +18,7 @@ use tokio::{
 
 use crate::net::limits;
 
-/// What a frame carries.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum FrameKind {
-    /// One message, CBOR.
-    Message,
-    /// A piece of a body, opaque bytes.
-    Piece,
-}
-
-impl FrameKind {
-    const fn code(self) -> u8 {
-        match self {
-            Self::Message => 0,
-            Self::Piece => 1,
-        }
-    }
-
-    const fn payload_bytes_max(self) -> usize {
-        match self {
-            Self::Message => limits::MESSAGE_BYTES_MAX,
-            Self::Piece => limits::PIECE_BYTES_MAX,
-        }
-    }
-}
-
-/// Which request of its stream a frame belongs to; the asking side counts.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct RequestNumber(pub u32);
+pub use karute_protocol::message::frame::{FrameId, FrameKind};
 
 /// One frame, whole and within its limits.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,7 +26,7 @@ pub struct Frame {
     /// What it carries.
     pub kind: FrameKind,
     /// Which request it belongs to.
-    pub number: RequestNumber,
+    pub number: FrameId,
     /// The bytes it carries.
     pub payload: Bytes,
 }
@@ -70,15 +43,9 @@ pub enum ReadError {
     /// The stream ended inside a frame.
     #[error("the stream ended inside a frame")]
     Truncated,
-    /// The length is shorter than type and number.
-    #[error("a frame is too short for its type and number")]
-    TooShort,
-    /// The length is above the limit of its type.
-    #[error("a frame is longer than its type allows")]
-    TooLong,
-    /// A type that does not exist.
-    #[error("a frame has an unknown type")]
-    UnknownType,
+    /// No frame of this protocol (P-28).
+    #[error("what came is no frame")]
+    Malformed(#[source] FrameError),
     /// The stream broke.
     #[error("the stream broke")]
     Broken(#[source] io::Error),
@@ -133,14 +100,17 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 
     async fn rest_of_frame(&mut self) -> Result<Frame, ReadError> {
         loop {
-            let wanted = match parse_head(&self.buffer)? {
-                Some(head) if self.buffer.len() >= HEAD_BYTES + head.payload_bytes => {
-                    let mut whole = self.buffer.split_to(HEAD_BYTES + head.payload_bytes);
-                    let payload = whole.split_off(HEAD_BYTES).freeze();
-                    return Ok(Frame { kind: head.kind, number: head.number, payload });
+            let wanted = match self.buffer.first_chunk().map(FrameHead::decode).transpose() {
+                Err(refused) => return Err(ReadError::Malformed(refused)),
+                Ok(None) => HEAD_LEN,
+                Ok(Some(head)) => {
+                    let whole = HEAD_LEN + head.payload_len();
+                    if self.buffer.len() >= whole {
+                        let payload = self.buffer.split_to(whole).split_off(HEAD_LEN).freeze();
+                        return Ok(Frame { kind: head.kind(), number: head.id(), payload });
+                    }
+                    whole
                 }
-                Some(head) => HEAD_BYTES + head.payload_bytes,
-                None => HEAD_BYTES,
             };
             self.buffer.reserve(wanted - self.buffer.len());
             if self.read_more().await? == 0 {
@@ -177,16 +147,11 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
 
     /// Writes one frame; it may wait in buffers below until `flush`.
     pub async fn write(&mut self, frame: &Frame) -> Result<(), WriteError> {
-        if frame.payload.len() > frame.kind.payload_bytes_max() {
-            return Err(WriteError::TooLong);
-        }
-        let length = (REST_OF_HEAD + frame.payload.len()) as u32;
+        let head = FrameHead::new(frame.kind, frame.number, frame.payload.len()).map_err(|_| WriteError::TooLong)?;
         self.scratch.clear();
-        self.scratch.put_u32(length);
-        self.scratch.put_u8(frame.kind.code());
-        self.scratch.put_u32(frame.number.0);
+        self.scratch.put_slice(&head.encode());
         let written = async {
-            if frame.payload.len() <= COALESCE_BYTES - HEAD_BYTES {
+            if frame.payload.len() <= COALESCE_BYTES - HEAD_LEN {
                 self.scratch.put_slice(&frame.payload);
                 self.sink.write_all(&self.scratch).await
             } else {
@@ -199,10 +164,7 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
 
     /// Sends what waits in buffers below.
     pub async fn flush(&mut self) -> Result<(), WriteError> {
-        timeout(self.frame_time, self.sink.flush())
-            .await
-            .map_err(|_| WriteError::Stalled)?
-            .map_err(WriteError::Broken)
+        timeout(self.frame_time, self.sink.flush()).await.map_err(|_| WriteError::Stalled)?.map_err(WriteError::Broken)
     }
 
     /// Ends this direction of the stream.
@@ -231,20 +193,18 @@ impl Outbox {
     }
 
     /// Sends a message.
-    pub async fn message(&self, number: RequestNumber, payload: impl Into<Bytes>) -> Result<(), WriteError> {
+    pub async fn message(&self, number: FrameId, payload: impl Into<Bytes>) -> Result<(), WriteError> {
         self.send(Frame { kind: FrameKind::Message, number, payload: payload.into() }).await
     }
 
     /// Sends a piece of a body.
-    pub async fn piece(&self, number: RequestNumber, payload: impl Into<Bytes>) -> Result<(), WriteError> {
+    pub async fn piece(&self, number: FrameId, payload: impl Into<Bytes>) -> Result<(), WriteError> {
         self.send(Frame { kind: FrameKind::Piece, number, payload: payload.into() }).await
     }
 
     /// Sends a frame; waits while the queue is full.
     pub async fn send(&self, frame: Frame) -> Result<(), WriteError> {
-        if frame.payload.len() > frame.kind.payload_bytes_max() {
-            return Err(WriteError::TooLong);
-        }
+        FrameHead::new(frame.kind, frame.number, frame.payload.len()).map_err(|_| WriteError::TooLong)?;
         self.queue.send(frame).await.map_err(|_| WriteError::Closed)
     }
 }
@@ -264,40 +224,6 @@ where
     writer.close().await
 }
 
-struct Head {
-    kind: FrameKind,
-    number: RequestNumber,
-    payload_bytes: usize,
-}
-
-/// The head of the frame that begins in `buffer`, judged as early as its bytes allow; `None` when more are needed.
-fn parse_head(buffer: &[u8]) -> Result<Option<Head>, ReadError> {
-    let Some((length, rest)) = buffer.split_first_chunk::<4>() else { return Ok(None) };
-    let length = u32::from_be_bytes(*length) as usize;
-    if length < REST_OF_HEAD {
-        return Err(ReadError::TooShort);
-    }
-    if length > REST_OF_HEAD + limits::PIECE_BYTES_MAX {
-        return Err(ReadError::TooLong);
-    }
-    let Some((code, rest)) = rest.split_first() else { return Ok(None) };
-    let kind = match code {
-        0 => FrameKind::Message,
-        1 => FrameKind::Piece,
-        _ => return Err(ReadError::UnknownType),
-    };
-    if length > REST_OF_HEAD + kind.payload_bytes_max() {
-        return Err(ReadError::TooLong);
-    }
-    let Some((number, _)) = rest.split_first_chunk::<4>() else { return Ok(None) };
-    let number = RequestNumber(u32::from_be_bytes(*number));
-    Ok(Some(Head { kind, number, payload_bytes: length - REST_OF_HEAD }))
-}
-
-/// Type and number.
-const REST_OF_HEAD: usize = 5;
-/// Length, type and number.
-const HEAD_BYTES: usize = 4 + REST_OF_HEAD;
 /// Taken from the stream at once when nothing larger is expected.
 const READ_BYTES: usize = 16 * 1024;
 /// A frame up to this size is written in one piece, head and payload together.

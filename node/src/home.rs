@@ -33,11 +33,10 @@ impl Home {
         let lock = options.open(&lock_path).map_err(|e| Failure::io("opening", &lock_path, e))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(Failure::new(
-                FailureKind::Busy,
-                format!("{} is in use by another karute process", path.display()),
-            )
-            .hint("wait for it to end, or use another folder with --home")),
+            Err(TryLockError::WouldBlock) => {
+                Err(Failure::new(FailureKind::Busy, format!("{} is in use by another karute process", path.display()))
+                    .hint("wait for it to end, or use another folder with --home"))
+            }
             Err(TryLockError::Error(e)) => Err(Failure::io("locking", &lock_path, e)),
         }
     }
@@ -77,9 +76,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         return Err(Failure::io("writing", path, e));
     }
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|e| Failure::io("syncing the folder", parent, e))
+    File::open(parent).and_then(|folder| folder.sync_all()).map_err(|e| Failure::io("syncing the folder", parent, e))
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -101,10 +98,7 @@ pub fn read_bounded(path: &Path, max: u64) -> Result<Option<Vec<u8>>, Failure> {
     let mut bytes = Vec::new();
     file.take(max + 1).read_to_end(&mut bytes).map_err(|e| Failure::io("reading", path, e))?;
     if bytes.len() as u64 > max {
-        return Err(Failure::new(
-            FailureKind::InvalidInput,
-            format!("{} is larger than {max} bytes", path.display()),
-        ));
+        return Err(Failure::new(FailureKind::InvalidInput, format!("{} is larger than {max} bytes", path.display())));
     }
     Ok(Some(bytes))
 }

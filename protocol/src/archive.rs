@@ -23,7 +23,7 @@ use crate::wire::WireSecret;
 
 pub use link::{LinkError, VaultLink, ask_from_text, ask_to_text};
 #[cfg(feature = "open")]
-pub use verify::{Proven, ProofError};
+pub use verify::{ProofError, Proven};
 
 /// What lies beside a fetched file, as `.proof`.
 pub struct ProofFile {
@@ -60,7 +60,8 @@ impl ProofFile {
         if wire.version != VERSION {
             return Err(ProofFileError::Version);
         }
-        let Wire { vault, header, meta, run, re_wrap, collection, generation, number, receipt, request, node, .. } = wire;
+        let Wire { vault, header, meta, run, re_wrap, collection, generation, number, receipt, request, node, .. } =
+            wire;
         let meta_key = RecordKey::new(wire.meta_key.0);
         Ok(Self { vault, header, meta, meta_key, run, re_wrap, collection, generation, number, receipt, request, node })
     }

@@ -321,6 +321,14 @@ impl KeyProof {
     }
 }
 
+impl KeyProof {
+    /// Whether the key comes from the root in force (P-35). One that does not is known to a device that was removed, even
+    /// though the directory that names it is the newest; then the inbox is used.
+    pub fn is_of_root(&self, in_force: RootNumber) -> bool {
+        self.collection.root_number == in_force
+    }
+}
+
 /// Why a key is not proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyProofError {

@@ -74,8 +74,11 @@ pub const PROOF_FILE_LEN_MAX: usize = 512 * 1024;
 /// Bytes of a vault link.
 pub const VAULT_LINK_LEN_MAX: usize = 2048;
 
-/// Items of one key package.
-pub const PACKAGE_ITEMS_MAX: usize = 1024;
+/// Items of one key package. As many of the largest kind fit into one attachment: see below.
+pub const PACKAGE_ITEMS_MAX: usize = 700;
+
+/// Bytes that one item of a package takes at most: a record with both keys.
+pub const PACKAGE_ITEM_LEN_MAX: usize = 91;
 
 /// Record ids in one event.
 pub const EVENT_RECORDS_MAX: usize = 64;
@@ -92,3 +95,6 @@ pub const LIST_RECORDS_MAX: u64 = 100_000;
 const _: () = assert!(1 << (PROOF_LEN_MAX - 1) >= TREE_SIZE_MAX as u128);
 const _: () = assert!(BODY_SEALED_LEN_MAX < 1 << 52, "the chunked encryption format ends at 4 PiB");
 const _: () = assert!(NOTE_SIGNATURES_MAX >= 16);
+/// Bytes around the items of a package and their ciphertext: map and array heads, encapsulated key, tag.
+const PACKAGE_AROUND_LEN: usize = 1_200;
+const _: () = assert!(PACKAGE_ITEMS_MAX * PACKAGE_ITEM_LEN_MAX + PACKAGE_AROUND_LEN <= ATTACHMENT_BYTES_MAX);

@@ -21,11 +21,9 @@ use serde::de::DeserializeOwned;
 pub use karute_consent::ledger::Item;
 
 pub use ask::{Answer, Ask, AskAnswered, Asks, WaitingAsk};
-pub use deposit::{
-    Body, Close, Existing, Key, KeyFound, Offset, OpenRun, Put, ReWraps, Stored, Withdraw,
-};
+pub use deposit::{Body, Close, Existing, Key, KeyFound, Offset, OpenRun, Put, ReWraps, Stored, Withdraw};
 pub use ledger::{
-    Append, AppendItem, Appended, Attach, Attachment, Face, Faced, GrantPackage, Revoke, Sync, Synced,
+    Append, AppendItem, Appended, Attach, Attachment, Face, Faced, GrantPackage, PassOn, Revoke, Sync, Synced,
 };
 pub use read::{
     Audit, ByteRange, End, Fetch, List, Listed, Permitted, RecordAnswer, Tombstone, TombstoneReason, TrailItem,
@@ -192,6 +190,8 @@ messages! {
     Close,
     /// 38: an ask in the mailbox.
     WaitingAsk,
+    /// 39: passes a package on to the holder of a child grant.
+    PassOn,
     /// 40: an attachment of the item that follows.
     Attachment,
     /// 42: what went wrong, where that is no question of rights.

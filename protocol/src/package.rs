@@ -14,9 +14,9 @@ use karute_consent::tree::digest_of;
 use zeroize::Zeroizing;
 
 use crate::directory::EpochKey;
+use crate::hpke::{Entropy, SealError, Sealed, SealingSecret, seal};
 #[cfg(feature = "open")]
 use crate::hpke::{OpenError, open};
-use crate::hpke::{Entropy, SealError, Sealed, SealingSecret, seal};
 use crate::keys::TreeNode;
 use crate::label::seal_info;
 use crate::limits::PACKAGE_ITEMS_MAX;
@@ -24,7 +24,7 @@ use crate::record::keys::RecordKeys;
 
 pub use item::PackageItem;
 use item::{Wire, WireItem};
-pub use roots::{RootPackage, RootPackageList, RootsError};
+pub use roots::{RootPackage, RootPackageList, RootsError, check_roots};
 
 /// What a grant's key packages are sealed under: the digest of the grant's core, fields 1 to 9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct CoreDigest(pub Digest);
 
 /// Keys in their order, each once. Not printable, not clonable.
 pub struct Package {
-    /// Not empty, strictly ascending, at most 1024.
+    /// Not empty, strictly ascending, at most [`PACKAGE_ITEMS_MAX`].
     items: Vec<PackageItem>,
 }
 
@@ -147,7 +147,7 @@ fn info_of(core: CoreDigest, rotation: RotationSequence) -> Vec<u8> {
 /// Why a package is refused, not sealed or not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PackageError {
-    /// No item, or more than 1024.
+    /// No item, or more than [`PACKAGE_ITEMS_MAX`].
     #[error("wrong number of items in the package")]
     Count,
     /// Items not strictly ascending (P-08).

@@ -21,16 +21,16 @@ use karute_consent::wire_enum;
 use serde_indexed::{DeserializeIndexed, SerializeIndexed};
 use zeroize::Zeroizing;
 
+use crate::hpke::{Entropy, SealError, Sealed, seal};
 #[cfg(feature = "open")]
 use crate::hpke::{OpenError, SealingSecret, open};
-use crate::hpke::{Entropy, SealError, Sealed, seal};
 use crate::label::seal_info;
 use crate::limits::{CONSENT_TEXT_LEN_MAX, LANGUAGE_LEN_MAX};
 use crate::package::CoreDigest;
 
-pub use letter::{ActingPerson, LetterError, check_letter, letter_hash, seal_ask};
 #[cfg(feature = "open")]
 pub use letter::open_ask;
+pub use letter::{ActingPerson, LetterError, check_letter, letter_hash, seal_ask};
 
 /// What a grant is about, in words.
 #[derive(Clone, PartialEq, Eq, SerializeIndexed, DeserializeIndexed)]
@@ -117,7 +117,8 @@ impl Particulars {
         let card = self.check(holder)?;
         let plain = Zeroizing::new(to_bytes(self).map_err(ParticularsError::Encoding)?);
         let [for_holder, for_patient] = entropy;
-        let sealed = |to, reader, entropy| seal(to, &info_of(core, reader), &plain, entropy).map_err(ParticularsError::Seal);
+        let sealed =
+            |to, reader, entropy| seal(to, &info_of(core, reader), &plain, entropy).map_err(ParticularsError::Seal);
         Ok(SealedParticulars {
             holder: sealed(&card.payload().sealing_key, Reader::Holder, for_holder)?,
             patient: sealed(audit, Reader::Patient, for_patient)?,

@@ -21,7 +21,7 @@ use crate::bao::{BodyHasher, BodyRef, BodyRoot};
 use crate::body::{Commitment, PREFIX_LEN, Prefix, SealedLen};
 use crate::limits::META_SEALED_LEN_MAX;
 use crate::padding::padded_len;
-use crate::run::{RecordPlace, Run};
+use crate::run::{Depositor, RecordPlace, Run};
 use crate::wire::{ByteCount, Octets};
 
 pub use meta::{Meta, MetaError};
@@ -163,6 +163,11 @@ impl Header {
         }
         Ok(())
     }
+}
+
+/// Whether a record may take the place of another (P-21): it is by the same depositor, or by a device.
+pub fn supersedes_counts(by: PartyKey, standing: Depositor, superseded: PartyKey) -> bool {
+    standing == Depositor::Device || by == superseded // P-21
 }
 
 /// What can be told of a sealed body without a key.

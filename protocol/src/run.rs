@@ -281,11 +281,14 @@ impl ReWrap {
         ReWrapFacts { run, vault, collection, generation, epoch, depositor, replaces }
     }
 
-    /// Refuses a re-wrap that is not of this run, or does not name what is in force for it (P-14).
+    /// Refuses a re-wrap that is not of this run and its month, or does not name what is in force for it (P-14).
     pub fn check_replaces(&self, run: &Verified<Run>, in_force: StatementId) -> Result<(), RunError> {
         let of = run.payload();
         if (self.run, self.vault, self.depositor) != (of.run, of.vault, of.depositor) {
             return Err(RunError::OtherRun); // P-14
+        }
+        if self.epoch != of.epoch {
+            return Err(RunError::OtherMonth); // P-14: the month of deposit stays what it was
         }
         if self.replaces == in_force { Ok(()) } else { Err(RunError::NotInForce) } // P-14
     }
@@ -327,8 +330,8 @@ pub enum RunError {
     /// No grant, and the depositor is no device (P-12).
     #[error("run names no grant and its depositor is no device")]
     NoGrant,
-    /// The month is not the host's, nor near it (P-13).
-    #[error("epoch is not near the host's time")]
+    /// The month of a run is not near the host's (P-13), or that of a re-wrap is not the run's (P-14).
+    #[error("epoch is not the one that it has to be")]
     OtherMonth,
     /// A re-wrap of another run, vault or depositor (P-14).
     #[error("re-wrap is of another run")]

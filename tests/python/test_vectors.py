@@ -17,8 +17,17 @@ def cases():
     for folder in ("consent", "protocol"):
         for file in sorted((ROOT / folder / "vectors").glob("*.json")):
             if file.name != "example.json":
-                for case in json.loads(file.read_text()):
-                    yield pytest.param(case, id=f"{folder}/{file.stem}/{case['name']}")
+                by_name = {case["name"]: case for case in json.loads(file.read_text())}
+                for case in by_name.values():
+                    yield pytest.param(resolved(case, by_name), id=f"{folder}/{file.stem}/{case['name']}")
+
+
+def resolved(case, by_name):
+    """Puts the items of the case that `after` names before the items of this one."""
+    if "after" not in case["input"]:
+        return case
+    before = resolved(by_name[case["input"]["after"]], by_name)["input"]["items"]
+    return {**case, "input": {**case["input"], "items": before + case["input"]["items"]}}
 
 
 def ledger_of(items):
@@ -42,6 +51,12 @@ def decide(i):
     except consent.Denied as no:
         return no.reason
     return "permit"
+
+
+def withdrawal(i):
+    made = consent.open_statement("withdrawal", unhex(i["bytes"]))
+    owners = {unhex(record): unhex(key) for record, key in i["depositors"].items()}
+    consent.check_withdrawal(made, owners)
 
 
 def schedule(i):
@@ -151,7 +166,7 @@ CHECKS = {
     "cbor": cbor_only, "statement": statement, "ledger": ledger, "decide": decide, "schedule": schedule, "package": package,
     "record": whole_record, "key_proof": key_proof, "key_leaves": key_leaves, "checkpoint": checkpoint, "receipt": receipt,
     "body": body, "message": message, "particulars": particulars, "inclusion": inclusion, "consistency": consistency,
-    "roots": roots, "meta": meta,
+    "roots": roots, "meta": meta, "withdrawal": withdrawal,
     "expand": lambda i: seal.expand(unhex(i["key"]), i["label"], unhex(i["context"]), i["length"]).hex(),
     "cover": lambda i: [list(node) for node in seal.cover(i["from"], i["to"])],
     "recovery": lambda i: {"code": seal.read_recovery(i["text"]).hex()},
@@ -163,7 +178,7 @@ CHECKS = {
 }
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", list(cases()))
 def test_vector(case):
     if case["kind"] in RUST_ONLY:
         pytest.skip("checked by Rust alone")

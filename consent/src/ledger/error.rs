@@ -12,8 +12,8 @@ pub enum LedgerError {
     /// Entry, body and attachments are refused or do not belong together.
     #[error("item is refused")]
     Item(#[source] ItemError),
-    /// The ledger has as many entries as it can have.
-    #[error("ledger is full")]
+    /// The ledger has as many entries as it can have, or has room for other kinds only (C-56).
+    #[error("ledger has no room for an entry of this kind")]
     Full,
     /// Entry or body of another vault (C-21).
     #[error("entry or body of another vault")]
@@ -74,6 +74,9 @@ pub enum GrantError {
     /// It exceeds its parent (C-32).
     #[error("grant exceeds its parent")]
     Exceeds(#[source] Widening),
+    /// There are as many grants below the one without parent as there can be (C-57).
+    #[error("too many grants below one")]
+    TooMany,
     /// It is in the ledger already (C-33).
     #[error("grant is in the ledger already")]
     Again,

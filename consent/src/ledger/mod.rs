@@ -3,6 +3,8 @@
 //! `item` holds what an entry looks like and how a body is bound to it; `rules` judges whether an item may follow;
 //! `state` is what is in force after it. The Merkle tree over the entries is the protocol's.
 
+#[cfg(test)]
+mod attacks;
 mod error;
 mod item;
 mod rules;
@@ -13,4 +15,4 @@ mod tests;
 pub use error::{GrantError, LedgerError, RevocationError, RotationError};
 pub use item::{Body, Entry, EntryKind, Item, ItemError, Subject, body_hash};
 pub use rules::View;
-pub use state::{DirectoryInForce, LedgerGrant, LedgerState, Shown};
+pub use state::{DirectoryInForce, LedgerGrant, LedgerState, RootKeys, Shown};

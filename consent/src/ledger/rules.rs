@@ -2,13 +2,15 @@
 //!
 //! Nothing changes before every rule holds, so a refused item leaves the state as it was.
 
+use std::collections::BTreeMap;
+
 use crate::directory::{CollectionLeaves, Directory, DirectoryError};
 use crate::grant::Grant;
-use crate::id::{PartyKey, Seq, StatementId};
+use crate::id::{PartyKey, RootNumber, Seq, StatementId};
 use crate::ledger::error::{GrantError, LedgerError, RevocationError, RotationError};
 use crate::ledger::item::{Body, Entry, EntryKind, Item, Subject};
-use crate::ledger::state::{DirectoryInForce, LedgerGrant, LedgerState};
-use crate::limits::LEDGER_ENTRIES_MAX;
+use crate::ledger::state::{DirectoryInForce, LedgerGrant, LedgerState, RootKeys};
+use crate::limits::{GRANTS_BELOW_MAX, LEDGER_ENTRIES_MAX, LEDGER_ENTRIES_OF_AUTHORITIES, LEDGER_ENTRIES_OF_ENDINGS};
 use crate::revocation::{Revocation, Rotation};
 use crate::scope::Action;
 use crate::statement::Verified;
@@ -57,6 +59,7 @@ impl LedgerState {
             (entry.signer() == charter.payload().identity, LedgerError::EntrySigner),
         ];
         first_broken(rules)?;
+        let root_keys = BTreeMap::from([(RootNumber::FIRST, RootKeys::of_charter(charter.payload()))]);
         Ok(Self {
             charter: *charter,
             authority: None,
@@ -64,6 +67,7 @@ impl LedgerState {
             directory: None,
             grants: Default::default(),
             pending: Default::default(),
+            root_keys,
             rotation: Default::default(),
             subjects: vec![Subject::Charter],
             last: entry.id(),
@@ -113,12 +117,22 @@ impl LedgerState {
     /// C-21, C-25
     fn check_place(&self, entry: &Entry) -> Result<(), LedgerError> {
         first_broken([
-            (self.size() < LEDGER_ENTRIES_MAX, LedgerError::Full),
+            (self.has_room_for(entry.kind), LedgerError::Full),
             (entry.vault == self.vault(), LedgerError::OtherVault),
             (entry.seq == self.next_seq(), LedgerError::Seq),
             (entry.prev == self.last, LedgerError::Prev),
             (entry.time >= self.time, LedgerError::Time),
         ])
+    }
+
+    /// C-56: who may fill a ledger must not keep a device from being removed or a grant from being revoked.
+    fn has_room_for(&self, kind: EntryKind) -> bool {
+        let kept_free = match kind {
+            EntryKind::Charter | EntryKind::Authority => 0,
+            EntryKind::Directory | EntryKind::Revocation | EntryKind::Rotation => LEDGER_ENTRIES_OF_AUTHORITIES,
+            EntryKind::Grant | EntryKind::Erasure => LEDGER_ENTRIES_OF_AUTHORITIES + LEDGER_ENTRIES_OF_ENDINGS,
+        };
+        self.size() < LEDGER_ENTRIES_MAX - kept_free
     }
 
     /// C-22: the charter comes first and never again, an authority second; the reader sees what it has to see.
@@ -207,9 +221,15 @@ impl LedgerState {
         }
         let leaves = attachment.map(|bytes| CollectionLeaves::from_attachment(bytes, statement.payload())).transpose();
         let leaves = leaves.map_err(LedgerError::Directory)?;
-        let before = self.directory.as_ref().and_then(|before| before.leaves.as_ref());
-        if let (Some(leaves), Some(before)) = (&leaves, before) {
+        let none = CollectionLeaves::default();
+        let before = match &self.directory {
+            Some(before) => before.leaves.as_ref(),
+            None if number.0 == 0 => Some(&none),
+            None => None, // hidden from this reader
+        };
+        if let (Some(leaves), Some(before), Some(authority)) = (&leaves, before, &self.authority) {
             leaves.follow(before).map_err(LedgerError::Directory)?;
+            leaves.check_roots(before, authority.payload().root_number).map_err(LedgerError::Directory)?;
         }
         Ok(Change::Directory(Box::new(DirectoryInForce { statement, leaves })))
     }
@@ -232,6 +252,9 @@ impl LedgerState {
         }
         if parent.holder() != grant.signer() {
             return Err(GrantError::Issuer);
+        }
+        if self.grants_of_one_root(parent_id) > GRANTS_BELOW_MAX {
+            return Err(GrantError::TooMany); // C-57
         }
         core.lies_within(parent.core()).map_err(GrantError::Exceeds)
     }
@@ -262,7 +285,9 @@ impl LedgerState {
                 && !self.is_revoked(grant.statement.id())
                 && revoked.core().scope.collections.is_subset(&core.scope.collections)
         };
-        let may = self.is_device(signer) || revoked.issuer() == signer || self.grants().any(as_guardian);
+        // A device that was removed is an issuer no more; who signed a child is the holder of its parent.
+        let as_issuer = revoked.core().parent.is_some() && revoked.issuer() == signer;
+        let may = self.is_device(signer) || as_issuer || self.grants().any(as_guardian);
         if may { Ok(()) } else { Err(RevocationError::Signer) }
     }
 
@@ -324,6 +349,7 @@ impl LedgerState {
     fn make_authority(&mut self, authority: Verified<Authority>) {
         let root_before = self.authority.as_ref().map_or(Default::default(), |before| before.payload().root_number);
         let new_root = authority.payload().root_number != root_before;
+        self.root_keys.insert(authority.payload().root_number, RootKeys::of(authority.payload()));
         self.authority = Some(authority);
         let leaves = self.directory.as_ref().and_then(|directory| directory.leaves.as_ref());
         let collections: Vec<_> =

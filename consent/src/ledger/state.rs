@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::directory::{CollectionLeaf, CollectionLeaves, Directory};
 use crate::grant::{Grant, GrantCore};
-use crate::id::{CollectionId, Generation, NodeId, PartyKey, RotationSequence, Seq, StatementId, VaultId};
+use crate::id::{CollectionId, Generation, NodeId, PartyKey, RootNumber, RotationSequence, Seq, StatementId, VaultId};
 use crate::ledger::item::Subject;
+use crate::sealing::SealingKey;
 use crate::statement::Verified;
 use crate::time::Timestamp;
 use crate::vault::{Authority, Charter, commit_to_next};
@@ -24,6 +25,8 @@ pub struct LedgerState {
     pub(super) grants: BTreeMap<StatementId, LedgerGrant>,
     /// Collections whose keys a revoked holder or removed device has, each with its generation when that happened.
     pub(super) pending: BTreeMap<CollectionId, Generation>,
+    /// The public keys that each root of the vault leads to.
+    pub(super) root_keys: BTreeMap<RootNumber, RootKeys>,
     pub(super) rotation: RotationSequence,
     /// What each entry is about, in order; as long as the ledger.
     pub(super) subjects: Vec<Subject>,
@@ -40,6 +43,25 @@ pub struct DirectoryInForce {
     pub statement: Verified<Directory>,
     /// Its collection leaves; nothing if this reader was not shown them.
     pub leaves: Option<CollectionLeaves>,
+}
+
+/// The public keys that a root of the vault leads to: who opens root packages compares with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootKeys {
+    /// The inbox key.
+    pub inbox: SealingKey,
+    /// The audit key.
+    pub audit: SealingKey,
+}
+
+impl RootKeys {
+    pub(super) fn of_charter(charter: &Charter) -> Self {
+        Self { inbox: charter.inbox.clone(), audit: charter.audit.clone() }
+    }
+
+    pub(super) fn of(authority: &Authority) -> Self {
+        Self { inbox: authority.inbox.clone(), audit: authority.audit.clone() }
+    }
 }
 
 /// A grant of the ledger.
@@ -129,6 +151,11 @@ impl LedgerState {
         self.rotation
     }
 
+    /// The public keys of a root that is or was in force.
+    pub fn root_keys(&self, number: RootNumber) -> Option<&RootKeys> {
+        self.root_keys.get(&number)
+    }
+
     /// The identity key in force.
     pub fn identity(&self) -> PartyKey {
         self.authority.as_ref().map_or(self.charter.payload().identity, |authority| authority.payload().identity)
@@ -209,7 +236,8 @@ impl LedgerState {
         if self.is_device(party) {
             return Shown { state: self, part: ShownPart::Whole };
         }
-        let own = self.grants().filter(|grant| grant.holder() == party || grant.issuer() == party);
+        // The issuer of a child is the holder of its parent; that of any other grant is shown it while it is a device.
+        let own = self.grants().filter(|grant| grant.holder() == party);
         let own: BTreeSet<StatementId> = own.map(|grant| grant.statement.id()).collect();
         let above = own.iter().flat_map(|id| self.lineage(*id)).map(|grant| grant.statement.id());
         let below = self.grants().map(|grant| grant.statement.id());
@@ -235,15 +263,21 @@ impl LedgerState {
         usize::try_from(seq.0).ok().and_then(|place| self.subjects.get(place)).copied()
     }
 
+    /// How many grants there are in the tree of the one without parent that this one comes from, that one included.
+    pub(super) fn grants_of_one_root(&self, grant: StatementId) -> usize {
+        let Some(root) = self.lineage(grant).last().map(|grant| grant.statement.id()) else { return 0 };
+        self.grants.keys().filter(|other| self.is_above_or_same(root, **other)).count()
+    }
+
     fn is_above_or_same(&self, above: StatementId, below: StatementId) -> bool {
         self.lineage(below).any(|grant| grant.statement.id() == above)
     }
 
     /// Marks a grant as revoked and the collections that this touches as pending. Final: the first one in the ledger
-    /// stays, and a further one touches nothing again. `at` is nothing before the revocation is in the ledger.
+    /// stays, and a further one, of this grant or of one below it, touches nothing again. `at` is nothing before the revocation is in the ledger.
     pub(super) fn mark_revoked(&mut self, grant: StatementId, revocation: StatementId, at: Option<Seq>) {
-        let in_ledger = self.grant(grant).is_none_or(|grant| grant.revoked_at.is_some());
-        let touched = if in_ledger { BTreeSet::new() } else { self.touched_by(grant) };
+        let again = self.lineage(grant).any(|grant| grant.revoked_at.is_some());
+        let touched = if again { BTreeSet::new() } else { self.touched_by(grant) };
         for collection in touched {
             self.mark_pending(collection);
         }

@@ -87,6 +87,10 @@ impl Book {
     }
 
     pub(crate) fn direct(&mut self, number: u32, leaves: Vec<CollectionLeaf>) -> Result<(), LedgerError> {
+        self.direct_by(3, number, leaves)
+    }
+
+    pub(crate) fn direct_by(&mut self, by: u8, number: u32, leaves: Vec<CollectionLeaf>) -> Result<(), LedgerError> {
         let leaves = CollectionLeaves::new(leaves).expect("ascending");
         let directory = Directory {
             vault: self.state.vault(),
@@ -95,9 +99,9 @@ impl Book {
             count: leaves.len() as u8,
             issued: Timestamp::from_secs(1_000),
         };
-        let directory = sign(directory, &identity(3)).expect("well-formed");
+        let directory = sign(directory, &identity(by)).expect("well-formed");
         let attachment = leaves.to_attachment().expect("encodes");
-        self.append(EntryKind::Directory, &directory, &[&attachment], 3)
+        self.append(EntryKind::Directory, &directory, &[&attachment], by)
     }
 
     pub(crate) fn signed_grant(&self, signer: u8, change: impl Fn(&mut GrantCore)) -> Verified<Grant> {

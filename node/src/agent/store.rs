@@ -101,6 +101,22 @@ impl Store {
         Ok(path)
     }
 
+    /// All receipts, in no particular order.
+    pub fn receipts(&self) -> Result<Vec<Vec<u8>>, Failure> {
+        let folder = self.home.join(RECEIPTS_NAME);
+        let files = match std::fs::read_dir(&folder) {
+            Ok(files) => files,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(Failure::io("reading the folder", &folder, e)),
+        };
+        let mut receipts = Vec::new();
+        for file in files {
+            let path = file.map_err(|e| Failure::io("reading the folder", &folder, e))?.path();
+            receipts.extend(read_bounded(&path, STATE_BYTES_MAX)?);
+        }
+        Ok(receipts)
+    }
+
     /// The receipt kept under `id`.
     pub fn receipt(&self, id: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
         let path = self.home.join(RECEIPTS_NAME).join(data_encoding::HEXLOWER.encode(id));

@@ -19,6 +19,8 @@ pub const MEMORY_SHARE_MAX: f64 = 0.6;
 
 /// Streams of one connection, both directions together.
 pub const STREAMS_PER_CONNECTION_MAX: usize = 64;
+/// Streams that a dialer opens on one connection. Less than the limit above, at which the connection itself would end.
+pub const OUTBOUND_STREAMS_MAX: usize = 48;
 /// Inbound streams of one connection whose protocol is not agreed yet.
 pub const NEGOTIATING_MAX: usize = 32;
 /// Streams that wait for the accept loop; more are closed at once.
@@ -51,13 +53,13 @@ pub const PING_TIME: Duration = Duration::from_secs(20);
 /// Closing all connections at the end.
 pub const CLOSE_TIME: Duration = Duration::from_secs(2);
 
-/// Payload of a frame that carries a message.
-pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
-/// Payload of a frame that carries a piece of a body.
-pub const PIECE_BYTES_MAX: usize = 1024 * 1024;
 /// A frame that has begun must be whole after this, read or written.
 pub const FRAME_TIME: Duration = Duration::from_secs(60);
+/// A stream on which no hello comes is closed.
+pub const HELLO_TIME: Duration = Duration::from_secs(15);
 /// A session in which nothing is asked for this long is closed.
 pub const SESSION_IDLE: Duration = Duration::from_secs(120);
 /// Frames that wait for the writer of one stream: the bound of what a slow reader can make us hold.
 pub const OUTBOX_FRAMES: usize = 4;
+
+const _: () = assert!(OUTBOUND_STREAMS_MAX < STREAMS_PER_CONNECTION_MAX);

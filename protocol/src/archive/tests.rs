@@ -238,6 +238,7 @@ fn a_receipt_for_something_else_proves_nothing() {
     };
     assert_eq!(refused(&|_| ()), None);
     assert_eq!(refused(&|e| e.request = None), Some(ProofError::OtherRequest));
+    assert_eq!(refused(&|e| e.kind = EventKind::List), Some(ProofError::OtherRequest), "seen in a list, not read");
     assert_eq!(refused(&|e| e.party = identity(9).key()), Some(ProofError::OtherRequest));
     assert_eq!(refused(&|e| e.chain.clear()), Some(ProofError::OtherRequest));
     assert_eq!(refused(&|e| e.outcome = Outcome(12)), Some(ProofError::OtherRecord));

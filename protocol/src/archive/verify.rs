@@ -9,7 +9,7 @@ use crate::merkle::TreeHead;
 use crate::particulars::{LetterError, check_letter};
 use crate::record::{Header, HeaderError, Meta, MetaError};
 use crate::run::{ReWrap, Run, RunError};
-use crate::trail::{Outcome, ReceiptError};
+use crate::trail::{EventKind, Outcome, ReceiptError};
 use crate::wire::ByteCount;
 
 /// What a good proof file proves.
@@ -33,7 +33,8 @@ impl ProofFile {
     pub fn verify(&self) -> Result<Proven, ProofError> {
         let header = self.header.clone().verify().map_err(ProofError::Statement)?;
         let run = self.run.clone().verify().map_err(ProofError::Statement)?;
-        let re_wrap = self.re_wrap.clone().map(|re_wrap| re_wrap.verify()).transpose().map_err(ProofError::Statement)?;
+        let re_wrap =
+            self.re_wrap.clone().map(|re_wrap| re_wrap.verify()).transpose().map_err(ProofError::Statement)?;
         let request = self.request.clone().verify().map_err(ProofError::Statement)?;
         let trail = self.receipt.verify(self.node).map_err(ProofError::Receipt)?;
         self.check_record(&header, &run, re_wrap.as_ref())?;
@@ -66,6 +67,7 @@ impl ProofFile {
         let same = self.receipt.leaf.vault == self.vault
             && asked.vault == self.vault
             && asked.node == self.node
+            && matches!(event.kind, EventKind::Read | EventKind::Export)
             && event.request == Some(asked.id)
             && event.party == request.signer()
             && event.chain == asked.chain;

@@ -2,10 +2,10 @@
 
 use karute_consent::id::{CollectionId, Generation, RecordId, RunId};
 use karute_consent::request::Request;
+use karute_consent::revocation::Withdrawal;
 use karute_consent::statement::Unverified;
 use karute_consent::time::Month;
 use karute_consent::wire_enum;
-use karute_consent::revocation::Withdrawal;
 use serde_indexed::{DeserializeIndexed, SerializeIndexed};
 
 use super::{MessageError, Payload, at_most};

@@ -2,9 +2,9 @@
 
 use karute_consent::id::{Digest, RotationSequence, Salt, StatementId, VaultId};
 use karute_consent::ledger::{Entry, Item};
+use karute_consent::limits::{APPEND_ITEMS_MAX, ATTACHMENT_BYTES_MAX, ATTACHMENTS_MAX};
 use karute_consent::request::Request;
 use karute_consent::revocation::Revocation;
-use karute_consent::limits::{APPEND_ITEMS_MAX, ATTACHMENT_BYTES_MAX, ATTACHMENTS_MAX};
 use karute_consent::statement::Unverified;
 use karute_consent::time::Timestamp;
 use serde_indexed::{DeserializeIndexed, SerializeIndexed};
@@ -89,7 +89,8 @@ impl Payload for Append {
         if let Some(code) = &self.registration {
             at_most(code.0.len(), limits::REGISTRATION_LEN_MAX)?;
         }
-        self.items.iter().try_for_each(|item| at_most(item.attachments.len(), ATTACHMENTS_MAX))
+        // In all, not of each item: one attachment that is named again and again would be copied as often.
+        at_most(self.items.iter().map(|item| item.attachments.len()).sum(), ATTACHMENTS_MAX)
     }
 }
 
@@ -199,6 +200,24 @@ pub struct GrantPackage {
 
 impl Payload for GrantPackage {
     const TAG: u8 = 16;
+}
+
+/// 39: the issuer of a child grant seals a later package on to its holder.
+#[derive(Clone, Debug, PartialEq, Eq, SerializeIndexed, DeserializeIndexed)]
+pub struct PassOn {
+    /// The child grant.
+    #[serde(index = 1)]
+    pub grant: StatementId,
+    /// The rotation that the package answers to.
+    #[serde(index = 2)]
+    pub rotation: RotationSequence,
+    /// The package.
+    #[serde(index = 3)]
+    pub package: Sealed,
+}
+
+impl Payload for PassOn {
+    const TAG: u8 = 39;
 }
 
 /// 18: all of a sync came before this.

@@ -113,12 +113,9 @@ impl From<&PackageItem> for WireItem {
                 body_key: keys.body.as_ref().and_then(|key| secret(key.bytes())),
                 ..Self::default()
             },
-            PackageItem::Root(root) => Self {
-                kind: KIND_ROOT,
-                seed: secret(root.seed()),
-                root: Some(root.number()),
-                ..Self::default()
-            },
+            PackageItem::Root(root) => {
+                Self { kind: KIND_ROOT, seed: secret(root.seed()), root: Some(root.number()), ..Self::default() }
+            }
         }
     }
 }
@@ -131,7 +128,10 @@ impl TryFrom<WireItem> for PackageItem {
         let WireItem { kind, collection, generation, depth, prefix, seed, record, meta_key, body_key, root } = wire;
         let fields = (collection, generation, depth, prefix, seed, record, meta_key, body_key, root);
         match (kind, fields) {
-            (KIND_NODE, (Some(collection), Some(generation), Some(depth), Some(prefix), Some(seed), None, None, None, None)) => {
+            (
+                KIND_NODE,
+                (Some(collection), Some(generation), Some(depth), Some(prefix), Some(seed), None, None, None, None),
+            ) => {
                 let name = NodeName::new(depth, prefix).map_err(|_| PackageError::Place)?; // P-03
                 Ok(Self::Node { collection, generation, node: TreeNode::new(name, seed.0) })
             }

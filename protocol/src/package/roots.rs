@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use karute_consent::encoding::{EncodingError, from_bytes, to_bytes};
-use karute_consent::id::{AuthorityNumber, Digest, VaultId};
+use karute_consent::id::{AuthorityNumber, Digest, RootNumber, VaultId};
 use karute_consent::limits::{ATTACHMENT_BYTES_MAX, DEVICES_MAX};
 use karute_consent::sealing::SealingKey;
 use karute_consent::tree::digest_of;
 use serde_indexed::{DeserializeIndexed, SerializeIndexed};
 
 use super::{Package, PackageError, PackageItem};
+use crate::hpke::{Entropy, SealError, Sealed, seal};
 #[cfg(feature = "open")]
 use crate::hpke::{OpenError, SealingSecret, open};
-use crate::hpke::{Entropy, SealError, Sealed, seal};
 use crate::keys::Root;
 use crate::label::seal_info;
 
@@ -89,7 +89,12 @@ impl RootPackageList {
 
     /// The roots, for a device or the recovery code; they count from 0 without gap.
     #[cfg(feature = "open")]
-    pub fn open(&self, secret: &SealingSecret, vault: VaultId, number: AuthorityNumber) -> Result<Vec<Root>, RootsError> {
+    pub fn open(
+        &self,
+        secret: &SealingSecret,
+        vault: VaultId,
+        number: AuthorityNumber,
+    ) -> Result<Vec<Root>, RootsError> {
         let receiver = receiver_hash(&secret.public())?;
         let package = self.0.iter().find(|package| package.receiver == receiver).ok_or(RootsError::NotForThisKey)?;
         let plain = open(secret, &info_of(vault, number, &receiver), &package.sealed).map_err(RootsError::Open)?;
@@ -102,6 +107,22 @@ impl RootPackageList {
         }
         Ok(roots)
     }
+}
+
+/// Refuses roots that are not the vault's (P-34): `keys_of` knows the inbox and the audit key that a charter or authority
+/// of the ledger gives for each root. Without this, whoever has the identity key could have a device exchange roots that
+/// it holds for others, and lose what they open.
+pub fn check_roots(
+    roots: &[Root],
+    keys_of: impl Fn(RootNumber) -> Option<(SealingKey, SealingKey)>,
+) -> Result<(), RootsError> {
+    for root in roots {
+        let (inbox, audit) = keys_of(root.number()).ok_or(RootsError::OtherRoot)?;
+        if root.inbox_secret().public() != inbox || root.audit_secret().public() != audit {
+            return Err(RootsError::OtherRoot); // P-34
+        }
+    }
+    Ok(())
 }
 
 fn receiver_hash(key: &SealingKey) -> Result<Digest, RootsError> {
@@ -137,6 +158,9 @@ pub enum RootsError {
     #[cfg(feature = "open")]
     #[error("root package does not open")]
     Open(#[source] OpenError),
+    /// A root that does not lead to the inbox and audit keys that the ledger has for it (P-34).
+    #[error("a root is not the vault's")]
+    OtherRoot,
     /// Not all roots from 0 on, or something that is no root.
     #[error("roots do not count from 0 without gap")]
     Gap,

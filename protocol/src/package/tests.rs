@@ -193,6 +193,34 @@ fn a_root_that_is_missing_is_noticed() {
 }
 
 #[test]
+fn a_thief_of_the_identity_key_exchanges_an_old_root() {
+    let keys = |root: &Root| (root.inbox_secret().public(), root.audit_secret().public());
+    let ledger = [keys(&root(0)), keys(&root(1))];
+    let keys_of = |number: RootNumber| ledger.get(number.0 as usize).cloned();
+    assert_eq!(check_roots(&[root(0), root(1)], keys_of), Ok(()));
+    let other = Root::new(RootNumber(0), Zeroizing::new([0x77; 32]));
+    assert_eq!(check_roots(&[other, root(1)], keys_of), Err(RootsError::OtherRoot), "the newest alone is not enough");
+    assert_eq!(check_roots(&[root(2)], keys_of), Err(RootsError::OtherRoot), "the ledger has no such root");
+}
+
+#[test]
+fn the_largest_package_is_an_attachment() {
+    let record = |number: usize| {
+        let mut id = [0xff; 16];
+        id[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        let key = |byte| RecordKey::new(Zeroizing::new([byte; 32]));
+        let keys = RecordKeys { meta: key(1), body: Some(key(2)) };
+        PackageItem::Record { record: RecordId::from_bytes(id), keys }
+    };
+    let items = |count| (0..count).map(record).collect::<Vec<_>>();
+    let package = Package::new(items(PACKAGE_ITEMS_MAX)).unwrap();
+    let core = CoreDigest(Digest::from_bytes([1; 32]));
+    let sealed = package.seal(&secret(3).public(), core, RotationSequence(u32::MAX), entropy()).unwrap();
+    assert!(to_bytes(&sealed).unwrap().len() <= karute_consent::limits::ATTACHMENT_BYTES_MAX);
+    assert_eq!(Package::new(items(PACKAGE_ITEMS_MAX + 1)).err(), Some(PackageError::Count));
+}
+
+#[test]
 fn a_receiver_of_suite_1_can_be_sealed_to() {
     let classic = SealingSecret::new(Suite::X25519, Zeroizing::new([1; 32])).public();
     assert_eq!(classic.suite(), KeySuite::X25519);

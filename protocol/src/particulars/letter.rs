@@ -12,9 +12,9 @@ use karute_consent::tree::digest_of;
 use serde_indexed::{DeserializeIndexed, SerializeIndexed};
 use zeroize::Zeroizing;
 
+use crate::hpke::{Entropy, SealError, Sealed, seal};
 #[cfg(feature = "open")]
 use crate::hpke::{OpenError, SealingSecret, open};
-use crate::hpke::{Entropy, SealError, Sealed, seal};
 use crate::label::seal_info;
 
 /// Who sits at the holder's desk, and why. Not printable.
@@ -68,7 +68,12 @@ impl ActingPerson {
 }
 
 /// Seals an ask to the vault's audit key, for its mailbox.
-pub fn seal_ask(ask: &Verified<Ask>, audit: &SealingKey, vault: VaultId, entropy: Entropy) -> Result<Sealed, LetterError> {
+pub fn seal_ask(
+    ask: &Verified<Ask>,
+    audit: &SealingKey,
+    vault: VaultId,
+    entropy: Entropy,
+) -> Result<Sealed, LetterError> {
     seal(audit, &ask_info(vault, ask.payload().id), ask.bytes(), entropy).map_err(LetterError::Seal)
 }
 

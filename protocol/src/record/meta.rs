@@ -110,11 +110,15 @@ impl SealedMeta {
 fn is_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     let shaped = bytes.len() == 10
-        && bytes.iter().enumerate().all(|(at, byte)| if [4, 7].contains(&at) { *byte == b'-' } else { byte.is_ascii_digit() });
+        && bytes
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| if [4, 7].contains(&at) { *byte == b'-' } else { byte.is_ascii_digit() });
     if !shaped {
         return false;
     }
-    let number = |from: usize, to: usize| bytes[from..to].iter().fold(0u32, |n, digit| n * 10 + u32::from(digit - b'0'));
+    let number =
+        |from: usize, to: usize| bytes[from..to].iter().fold(0u32, |n, digit| n * 10 + u32::from(digit - b'0'));
     let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days = match month {

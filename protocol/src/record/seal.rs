@@ -11,7 +11,8 @@ use crate::padding::{padded_len, padding_of};
 use crate::wire::ByteCount;
 
 /// Seals one file while it is read for the second time: the first time found its digest, which names the record and so
-/// is in its keys. A file that changed in between is refused at the end.
+/// is in its keys. A file that changed in between is refused at the end; what was sealed of it lies under the keys and
+/// nonces of the file it was, so nothing more may then be sealed in this run (P-36).
 pub struct RecordSealer {
     sealer: BodySealer,
     observer: BodyObserver,

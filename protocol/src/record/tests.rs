@@ -79,8 +79,7 @@ struct Sealed {
 }
 
 fn seal_body(file: &[u8]) -> (Vec<u8>, SealedBody) {
-    let mut sealer =
-        RecordSealer::new(&body_key(), ByteCount(file.len() as u64), digest_of(&[file])).unwrap();
+    let mut sealer = RecordSealer::new(&body_key(), ByteCount(file.len() as u64), digest_of(&[file])).unwrap();
     let mut body = Vec::new();
     for piece in file.chunks(5_000) {
         sealer.push(piece, &mut body).unwrap();
@@ -201,6 +200,15 @@ fn metas_that_break_a_rule_are_not_sealed() {
         assert_eq!(refused(&|m| m.file_name = Some(name.into())), Some(MetaError::FileName), "{name}");
     }
     assert_eq!(refused(&|m| m.file_name = Some("a\0".into())), Some(MetaError::Text(Malformed::Text)));
+}
+
+/// P-21
+#[test]
+fn only_the_same_depositor_or_a_device_supersedes() {
+    let (one, other) = (depositor().key(), Identity::from_seed(&[5; 32]).key());
+    assert!(supersedes_counts(one, Depositor::Other, one));
+    assert!(supersedes_counts(other, Depositor::Device, one));
+    assert!(!supersedes_counts(other, Depositor::Other, one));
 }
 
 #[cfg(feature = "open")]

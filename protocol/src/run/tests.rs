@@ -125,6 +125,8 @@ fn a_re_wrap_gives_the_same_secret_under_another_key() {
     assert_eq!(re_wrap.check_replaces(&run, newer), Err(RunError::NotInForce));
     let other = ReWrap { depositor: identity(9).key(), ..re_wrap.clone() };
     assert_eq!(other.check_replaces(&run, run.id()), Err(RunError::OtherRun));
+    let later = ReWrap { epoch: Month(683), ..re_wrap.clone() };
+    assert_eq!(later.check_replaces(&run, run.id()), Err(RunError::OtherMonth));
     let inbox = ReWrap { collection: CollectionId::INBOX, ..re_wrap };
     assert_eq!(sign(inbox, &identity(1)).err(), Some(StatementError::Rule(Malformed::Inbox)));
 }

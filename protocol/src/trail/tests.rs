@@ -1,8 +1,8 @@
 //! Receipts that are evidence, and those that are none.
 
-use karute_consent::statement::sign;
-use karute_consent::party::Identity;
 use karute_consent::id::{CollectionId, Generation};
+use karute_consent::party::Identity;
+use karute_consent::statement::sign;
 use std::collections::BTreeSet;
 
 use super::*;

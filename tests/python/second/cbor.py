@@ -99,10 +99,11 @@ def encode(value):
 # ---- shapes: what a field may hold. A shape is called with (value, stage) and returns nothing or raises.
 
 
-def bstr(n=None, most=None):
+def bstr(n=None, most=None, least=0):
     def check(v, stage):
         need(type(v) is bytes, "encoding", "C-06", "not a byte string")
         need(n is None or len(v) == n, "encoding", "C-06", "length")
+        need(least <= len(v), stage, "C-07")
         need(most is None or len(v) <= most, stage, "C-07")
 
     return check

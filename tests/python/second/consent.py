@@ -210,6 +210,8 @@ def core_of(payload):
     return encode({k: v for k, v in payload.items() if k <= 9})
 
 
+
+peer = bstr(most=64, least=1)
 revocation = record({1: vault, 2: digest, 3: uint(1, 5), 4: stamp})
 rotation = record(
     {
@@ -223,7 +225,7 @@ request = record(
     {
         1: bstr(16), 2: vault, 3: array(digest, 0, 5), 4: uint(1, 7),
         5: record({}, {1: a_set(bstr(16)), 2: months, 3: a_set(bstr(16), 1, 512)}),
-        6: uint(1, 7), 8: bstr(32), 9: uint(), 10: digest, 11: bstr(most=64), 13: stamp,
+        6: uint(1, 7), 8: bstr(32), 9: uint(), 10: digest, 11: peer, 13: stamp,
     },
     {7: digest, 12: head, 14: bstr(16)},
 )
@@ -263,6 +265,13 @@ STATEMENTS = {
     "request": (32768, request), "ask": (16384, ask), "ask-envelope": (65536, ask_envelope), "ask-answer": (65536, ask_answer),
 }
 MORE = {"ask": _ask_more, "charter": _charter_more}
+
+
+
+def check_withdrawal(made, owners):
+    """C-37; `owners` says who deposited which record."""
+    need(all(owners.get(one) == made.signer for one in made.payload[2]), "payload", "C-37")
+
 
 # ---- section 7 and 8: within
 
@@ -326,6 +335,8 @@ class Ledger:
         need(self.vault is None or e[1] == self.vault, "ledger", "C-21")
         need(e[8] >= self.time, "ledger", "C-25")
         kind = ENTRY_KINDS[e[4]]
+        kept_free = {"charter": 0, "authority": 0, "grant": 9216, "erasure": 9216}.get(kind, 1024)
+        need(self.size < 65536 - kept_free, "ledger", "C-56")
         need(sha256(b"karute-v1/entry-body\0" + item["salt"] + body).digest() == e[5], "ledger", "C-22")
         need((kind == "charter") == (self.size == 0), "ledger", "C-22")
         need(self.size != 1 or kind == "authority", "ledger", "C-22")
@@ -371,12 +382,12 @@ class Ledger:
             need(a[3] == self.identity and a[4] == self.next, "ledger", "C-18")
         if before is None:
             c = self.charter.payload
-            need(a[2] == 0 and a[10] == 0, "ledger", "C-19")
-            need((a[7], a[8], a[9]) == (c[3], c[4], c[5]) or by_next, "ledger", "C-20")
+            need(a[2] == 0 and a[10] == 0 and not by_next, "ledger", "C-19")
+            need((a[7], a[8], a[9]) == (c[3], c[4], c[5]), "ledger", "C-20")
         else:
             need(a[2] == before[2] + 1, "ledger", "C-19")
             need(a[10] in (before[10], before[10] + 1), "ledger", "C-19")
-            missing = {d[1] for d in before[5]} - {d[1] for d in a[5]}
+            missing = {(d[1], encode(d[2])) for d in before[5]} - {(d[1], encode(d[2])) for d in a[5]}
             need(a[10] == before[10] + 1 or not (missing or by_next), "ledger", "C-19")
             same = (a[7] == before[7], a[8] == before[8])
             need(same == ((True, True) if a[10] == before[10] else (False, False)), "ledger", "C-20")
@@ -406,6 +417,9 @@ class Ledger:
             need(now[2] > old[2] or now[6] == old[6], "ledger", "C-28")
             if now[2] > old[2]:
                 self.pending.discard(old[1])
+        for leaf in new:
+            stays = leaf[1] in self.leaves and self.leaves[leaf[1]][2] == leaf[2]
+            need(stays or leaf[6] == self.authority.payload[10], "ledger", "C-28")
         self.leaves, self.directory = by_id, said
 
     def _grant(self, said, e, leaves):
@@ -415,6 +429,9 @@ class Ledger:
             need(parent is not None and not self.dead(g[8]), "ledger", "C-31")
             need(said.signer == parent.payload[2], "ledger", "C-31")
             need(child_within(g, parent.payload), "ledger", "C-32")
+            root = list(self.chain_of(g[8]))[-1].id
+            beside = [o for o in self.grants.values() if 8 in o.payload and list(self.chain_of(o.id))[-1].id == root]
+            need(len(beside) < 256, "ledger", "C-57")
         else:
             need(said.signer in self.devices(), "ledger", "C-31")
         need(said.id not in self.grants and g[2] not in self.devices(), "ledger", "C-33")
@@ -426,14 +443,14 @@ class Ledger:
         need(target is not None, "ledger", "C-34")
         need(self._may_revoke(said.signer, target, e[8]), "ledger", "C-34")
         below = [g for g in self.grants.values() if any(x.id == target.id for x in self.chain_of(g.id))]
-        for g in below:
+        for g in [] if self.dead(target.id) else below:
             s = g.payload[3]
             if set(s[1]) & {2, 3, 6} and 4 not in s:
-                self.pending |= set(s[2]) & set(self.leaves)
+                self.pending |= set(s[2])
         self.revoked.add(target.id)
 
     def _may_revoke(self, signer, target, now):
-        if signer in self.devices() or signer == target.signer:
+        if signer in self.devices() or (8 in target.payload and signer == target.signer):
             return True
         return any(
             g.payload[2] == signer and 5 in g.payload[3][1] and not self.dead(g.id)
@@ -495,8 +512,8 @@ def decide(made, ledger, env):
     for g in chain:
         no(env["now"] < g.payload[5][1], 13)
         no(env["now"] >= g.payload[5][2], 14)
-    no(q[4] != SYNC and q[4] not in last[3][1], 15)
-    no(q[4] != SYNC and q[6] not in last[4], 16)
+    no(q[4] not in last[3][1], 15)
+    no(q[6] not in last[4], 16)
     for g in chain:
         no(6 in g.payload and env["uses"].get(g.id, 0) >= g.payload[6] and not env.get("resume"), 17)
     s, want = last[3], q[5]

@@ -111,7 +111,7 @@ def check_items(v, stage="package"):
         {1: uint(1, 3, "P-08")},
         {2: bstr(16), 3: uint(1), 4: uint(0, 16, "P-03"), 5: uint(), 6: bstr(32), 7: bstr(16), 8: bstr(32), 9: bstr(32), 10: uint()},
     )
-    record({1: array(any_item, 1, 1024)})(v, stage)
+    record({1: array(any_item, 1, 700)})(v, stage)
     need_of = {1: {1, 2, 3, 4, 5, 6}, 2: {1, 7, 8}, 3: {1, 6, 10}}
     for item in v[1]:
         need(set(item) - ({9} if item[1] == 2 else set()) == need_of[item[1]], stage, "P-08")
@@ -297,6 +297,7 @@ def check_proof_file(data, file_bytes):
     need(request.payload[2] == proof[2] and request.payload[10] == proof[13], "proof", "P-33")
     leaf, event = trail.check_receipt(proof[11], proof[13])
     need(leaf[1] == proof[2] and event.get(4) == request.payload[1] and event[2] == request.signer, "proof", "P-33")
+    need(event[1] in (4, 12) and event[10] == 0, "proof", "P-33")
     need(h[4] in event[8] or event[9] > 64, "proof", "P-33")
     try:
         meta = open_meta(proof[5], h, proof[4])

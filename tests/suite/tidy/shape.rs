@@ -54,7 +54,8 @@ fn every_file_begins_with_its_story() {
 #[test]
 fn a_long_file_a_long_function_and_a_missing_story_are_noticed() {
     let body = "    let a = \"}\"; // }\n".repeat(70);
-    let long = Source::new("a.rs", &format!("trait T {{ fn g(); }}\nimpl T {{\n  fn f(x: [u8; 3]) {{\n{body}  }}\n}}\n"));
+    let long =
+        Source::new("a.rs", &format!("trait T {{ fn g(); }}\nimpl T {{\n  fn f(x: [u8; 3]) {{\n{body}  }}\n}}\n"));
     assert_eq!(functions(&long), [("f".to_owned(), 3, 72)]);
     expect_some(&check(&long), "fn f has 72 lines");
     expect_some(&check(&Source::new("a.rs", &"// x\n".repeat(401))), "401 lines");

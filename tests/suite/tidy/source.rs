@@ -16,8 +16,20 @@ pub(crate) struct Source {
     pub(crate) raw: String,
     /// The file with comments, literals and `#[cfg(test)]` items blanked.
     pub(crate) code: String,
-    /// String literals outside test-only items: line and text between the quotes.
-    pub(crate) literals: Vec<(usize, String)>,
+    /// String literals outside test-only items.
+    pub(crate) literals: Vec<Literal>,
+    /// Offsets of the line feeds.
+    ends: Vec<usize>,
+}
+
+/// A string literal.
+pub(crate) struct Literal {
+    /// Offset of its first character, after the quote.
+    pub(crate) at: usize,
+    /// Its line, from 1.
+    pub(crate) line: usize,
+    /// What stands between the quotes.
+    pub(crate) text: String,
 }
 
 impl Source {
@@ -32,15 +44,16 @@ impl Source {
         let literals = spans
             .into_iter()
             .filter(|s| !tests.iter().any(|t| t.contains(&s.start)))
-            .map(|s| (line_of(raw, s.start), raw[s].to_owned()))
+            .map(|s| Literal { at: s.start, line: line_of(raw, s.start), text: raw[s].to_owned() })
             .collect();
         let code = String::from_utf8(code).expect("blanking leaves ASCII only");
-        Self { path: path.to_owned(), raw: raw.to_owned(), code, literals }
+        let ends = raw.match_indices('\n').map(|(at, _)| at).collect();
+        Self { path: path.to_owned(), raw: raw.to_owned(), code, literals, ends }
     }
 
     /// The line, from 1, of an offset.
     pub(crate) fn line(&self, at: usize) -> usize {
-        line_of(&self.raw, at)
+        self.ends.partition_point(|end| *end < at) + 1
     }
 
     /// The text without test-only items, comments and literals kept.
@@ -196,7 +209,7 @@ fn blank_words(raw: &str) -> (Vec<u8>, Vec<Range<usize>>) {
                 strings.push(at + 1..end.saturating_sub(1 + hashes).max(at + 1));
                 end
             }
-            b'\'' => quote_end(bytes, at),
+            b'\'' if quote_end(bytes, at) > at + 1 => quote_end(bytes, at),
             _ => {
                 at += 1;
                 continue;
@@ -300,19 +313,35 @@ fn test_modules(source: &Source) -> Vec<String> {
     test_items(&code, &source.raw)
         .into_iter()
         .filter_map(|span| {
-            let item = &text[span];
+            let item = &text[span.clone()];
             let at = *places_of(item, "mod").first()?;
             let name = word_at(item, skip_space(item, at + 3))?;
-            item.trim_end().ends_with(';').then(|| format!("{home}/{name}"))
+            if !item.trim_end().ends_with(';') {
+                return None;
+            }
+            Some(match named_path(&source.raw[span]) {
+                Some(file) => format!("{}/{}", folder_of(&source.path), file.trim_end_matches(".rs")),
+                None => format!("{home}/{name}"),
+            })
         })
         .collect()
 }
 
+/// The file named by a `#[path = "…"]` attribute in the text of an item.
+pub(crate) fn named_path(item: &str) -> Option<&str> {
+    let (_, rest) = item.split_once("#[path")?;
+    rest.split('"').nth(1)
+}
+
+/// The folder in which a file lies.
+pub(crate) fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
 /// The folder in which the child modules of a file lie.
 pub(crate) fn folder_of_children(path: &str) -> String {
-    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
-    match file {
-        "lib.rs" | "main.rs" | "mod.rs" => folder.to_owned(),
+    match path.rsplit('/').next().unwrap_or_default() {
+        "lib.rs" | "main.rs" | "mod.rs" => folder_of(path).to_owned(),
         _ => path.trim_end_matches(".rs").to_owned(),
     }
 }
@@ -328,8 +357,8 @@ fn comments_literals_and_test_items_are_not_code() {
     assert_eq!(source.code.len(), raw.len());
     assert!(!source.code.contains("tokio"), "{}", source.code);
     assert!(source.code.contains("fn kept() { sled("), "{}", source.code);
-    assert!(source.code.contains("&'static str") || source.code.contains("& static str"), "{}", source.code);
-    let literals: Vec<&str> = source.literals.iter().map(|(_, text)| text.as_str()).collect();
+    assert!(source.code.contains("&'static str"), "{}", source.code);
+    let literals: Vec<&str> = source.literals.iter().map(|l| l.text.as_str()).collect();
     assert_eq!(literals, ["tokio \\\" three", "tokio \"four\"", "six"]);
     assert_eq!(source.line(raw.find("fn kept").unwrap()), 7);
 }
@@ -340,4 +369,10 @@ fn a_use_with_braces_and_a_constant_end_at_their_semicolon() {
         let text = format!("{item} rest");
         assert_eq!(item_end(text.as_bytes(), 0), item.len(), "{item}");
     }
+}
+
+#[test]
+fn the_files_of_test_only_modules_are_known() {
+    let raw = "#[cfg(test)]\nmod laws;\n#[cfg(test)]\n#[path = \"frame_tests.rs\"]\nmod tests;\nmod kept;\n#[cfg(test)]\nmod here { }";
+    assert_eq!(test_modules(&Source::new("a/src/frame.rs", raw)), ["a/src/frame/laws", "a/src/frame_tests"]);
 }

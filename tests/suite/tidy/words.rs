@@ -1,14 +1,16 @@
 //! Words that are not used: calls that end the process in a host's hands, names that say nothing, and notes to
 //! oneself. They are put together from halves here, so that this file does not contain what it looks for.
 
-use super::source::{self, Source, places_of, skip_space, word_at};
+use std::ops::Range;
+
+use super::source::{self, Source, item_end, places_of, word_at};
 use super::{Finding, expect_none, expect_some};
 
 /// Macros and methods that do not stand in product code.
 const CALLS: [(&str, &str); 6] = [
     ("unwrap", "("),
     ("panic", "!"),
-    ("todo", "!"),
+    (concat!("to", "do"), "!"),
     ("unimplemented", "!"),
     ("dbg", "!"),
     ("unwrap_unchecked", "("),
@@ -34,13 +36,15 @@ const NOTES: [&str; 7] = [
 /// The parts of a snake_case or CamelCase name, in small letters.
 fn parts(name: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
+    let mut before = '_';
     for c in name.chars() {
-        if (c == '_' || c.is_uppercase()) && parts.last().is_some_and(|p| !p.is_empty()) {
+        if c == '_' || (c.is_uppercase() && !before.is_uppercase()) {
             parts.push(String::new());
         }
         if c != '_' {
             parts.last_mut().expect("never empty").extend(c.to_lowercase());
         }
+        before = c;
     }
     parts
 }
@@ -57,7 +61,17 @@ fn check_calls(source: &Source) -> Vec<Finding> {
     found
 }
 
+/// The blocks of `impl Trait for Type`, whose names the trait has chosen.
+fn chosen_elsewhere(source: &Source) -> Vec<Range<usize>> {
+    let heads = places_of(&source.code, "impl").into_iter();
+    heads
+        .filter(|at| source.code[*at..].split(['{', ';']).next().is_some_and(|head| head.contains(" for ")))
+        .map(|at| at..item_end(source.code.as_bytes(), at))
+        .collect()
+}
+
 fn check_names(source: &Source) -> Vec<Finding> {
+    let foreign = chosen_elsewhere(source);
     let mut found = Vec::new();
     let mut judge = |name: &str, line: usize| {
         if let Some(part) = parts(name).iter().find(|part| NAMES.contains(&part.as_str())) {
@@ -65,9 +79,9 @@ fn check_names(source: &Source) -> Vec<Finding> {
         }
     };
     for keyword in ["fn", "struct", "enum", "trait", "mod", "const", "static", "type", "macro_rules"] {
-        for at in places_of(&source.code, keyword) {
+        for at in places_of(&source.code, keyword).into_iter().filter(|at| !foreign.iter().any(|f| f.contains(at))) {
             let next = source.code[at + keyword.len()..].find(|c: char| c.is_ascii_alphabetic() || c == '_');
-            let name = next.and_then(|n| word_at(&source.code, skip_space(&source.code, at + keyword.len() + n)));
+            let name = next.and_then(|n| word_at(&source.code, at + keyword.len() + n));
             judge(name.unwrap_or_default(), source.line(at));
         }
     }
@@ -86,7 +100,8 @@ fn check_notes(path: &str, text: &str) -> Vec<Finding> {
                 let edge = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() || c == '_');
                 edge(small[..at].chars().next_back()) && edge(small[at + note.len()..].chars().next())
             };
-            if small.match_indices(&note).any(|(at, _)| whole(at)) {
+            let loops = |at: usize| small[at..].starts_with(concat!("for", " now", " in "));
+            if small.match_indices(&note).any(|(at, _)| whole(at) && !loops(at)) {
                 found.push(Finding::new(path, i + 1, format!("{note:?} stands here")));
             }
         }
@@ -97,7 +112,8 @@ fn check_notes(path: &str, text: &str) -> Vec<Finding> {
 /// Sources, scripts and pages of ours; input made by others is not.
 fn is_ours(path: &str) -> bool {
     let kinds = [".rs", ".py", ".js", ".ts", ".sh", ".toml", ".css"];
-    let program = kinds.iter().any(|kind| path.ends_with(kind)) || path.starts_with("scripts/") || path.starts_with(".ci/");
+    let program =
+        kinds.iter().any(|kind| path.ends_with(kind)) || path.starts_with("scripts/") || path.starts_with(".ci/");
     program && !path.starts_with("tests/data/")
 }
 
@@ -132,6 +148,8 @@ fn a_call_a_name_and_a_note_are_noticed() {
     }
     expect_some(&check_names(&Source::new("node/src/common.rs", "")), "common");
     assert_eq!(check_names(&Source::new("a.rs", "use tokio_util::x;\nfn uncommonly() {}")), []);
+    let foreign = "impl Behaviour for Limits { type ConnectionHandler = X; fn on_handler(&self) {} }";
+    assert_eq!(check_names(&Source::new("a.rs", foreign)), []);
     for note in NOTES {
         expect_some(&check_notes("a.py", &format!("x = 1  # {note}: later")), "stands here");
     }

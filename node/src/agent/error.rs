@@ -1,0 +1,288 @@
+//! Why a deed of an agent did not succeed, and what that means at the edge.
+
+use karute_protocol::message::FaultCode;
+use thiserror::Error;
+
+use crate::agent::connect::ConnectError;
+use crate::failure::{Failure, FailureKind};
+
+/// Why a deed over the network did not succeed.
+#[derive(Debug, Error)]
+pub enum AgentError {
+    /// The host said no. It says the same whatever the reason; the vault's trail has the reason.
+    #[error("the host refused")]
+    Refused,
+    /// The host could not do it.
+    #[error("the host reports a fault: {0}")]
+    Fault(HostFault),
+    /// No session with the host came about, or it ended.
+    #[error("the host cannot be reached")]
+    Unreachable(#[source] ConnectError),
+    /// What the host sent is not what the protocol allows there.
+    #[error("the host's answer is malformed: {0}")]
+    Malformed(&'static str),
+    /// What the host, or another party, says does not hold.
+    #[error("verification failed: {what}")]
+    VerificationFailed {
+        /// What does not hold.
+        what: Unproven,
+    },
+    /// What is asked for is not known here.
+    #[error("unknown: {0}")]
+    Unknown(Missing),
+    /// What is asked for breaks a rule.
+    #[error("cannot be done: {0}")]
+    Impossible(Obstacle),
+    /// The agent's own folder or a file did not do as asked.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+}
+
+/// A failure of the agent's own folder or of a file; carries the edge's own words.
+#[derive(Debug, Error)]
+#[error("{}", .0.chain())]
+pub struct LocalError(pub Failure);
+
+/// Faults a host reports (message 42).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum HostFault {
+    /// It could not read the message.
+    #[error("it could not read the message")]
+    Malformed,
+    /// It has too much to do.
+    #[error("it is busy")]
+    Busy,
+    /// Somebody else appended first.
+    #[error("the ledger grew meanwhile")]
+    Conflict,
+    /// Its storage failed.
+    #[error("its storage failed")]
+    Storage,
+    /// A limit is reached.
+    #[error("a limit is reached")]
+    Limit,
+    /// The run's keys are no longer in force.
+    #[error("the keys of the run are not in force")]
+    NotInForce,
+    /// What came is not what was announced.
+    #[error("what came is not what was announced")]
+    Changed,
+    /// It wants a registration code for a new vault.
+    #[error("it asks for a registration code for a new vault")]
+    Registration,
+}
+
+/// A claim that does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unproven {
+    /// The node that answers is not the vault's host.
+    #[error("the node that answers is not this vault's host")]
+    Node,
+    /// A signature.
+    #[error("a signed statement does not hold")]
+    Statement,
+    /// An entry of the ledger does not follow the one before.
+    #[error("the ledger breaks a rule")]
+    Ledger,
+    /// The ledger shown is smaller than, or another than, one seen before.
+    #[error("the host shows an older or another ledger than before")]
+    OlderHead,
+    /// A checkpoint is not signed by the host or of another root.
+    #[error("a checkpoint does not hold")]
+    Checkpoint,
+    /// A proof does not lead to its root.
+    #[error("a proof does not lead to its root")]
+    Proof,
+    /// A receipt.
+    #[error("a receipt does not hold")]
+    Receipt,
+    /// A key is not of the directory in force.
+    #[error("a key is not of the directory in force")]
+    Directory,
+    /// A key package does not open, or opens other keys than the directory has.
+    #[error("a key package does not hold")]
+    Package,
+    /// The sealed part of a grant.
+    #[error("the sealed part of a grant does not hold")]
+    Particulars,
+    /// A list leaves something out.
+    #[error("the list leaves records out")]
+    Omission,
+    /// A record's header, run and re-wrap do not belong together.
+    #[error("a record's header and run do not belong together")]
+    Record,
+    /// A record's meta does not open or does not fit.
+    #[error("the description of a record does not open")]
+    Meta,
+    /// A body is not the one its header names.
+    #[error("a body is not the one its header names")]
+    Body,
+    /// The trail has a gap or shrank.
+    #[error("the trail has a gap")]
+    TrailGap,
+    /// An ask or its card.
+    #[error("an ask does not hold")]
+    Ask,
+}
+
+/// What is not known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Missing {
+    /// There is no vault yet.
+    #[error("there is no vault yet; make one, join one or recover one")]
+    Vault,
+    /// A vault this facility has no link of.
+    #[error("this vault is not known here; give its link")]
+    VaultLink,
+    /// A grant.
+    #[error("no such grant")]
+    Grant,
+    /// A record.
+    #[error("no such record in reach")]
+    Record,
+    /// An ask.
+    #[error("no such ask")]
+    Ask,
+    /// A device.
+    #[error("no such device")]
+    Device,
+    /// A key that would open this.
+    #[error("no key here opens it")]
+    Key,
+    /// The identity key is on another device.
+    #[error("the identity key is not on this device")]
+    Identity,
+    /// A receipt.
+    #[error("no such receipt")]
+    Receipt,
+}
+
+/// Why something cannot be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Obstacle {
+    /// There is a vault already.
+    #[error("there is a vault already")]
+    VaultExists,
+    /// A text is not what it should be.
+    #[error("the text is not of the expected form")]
+    Text,
+    /// A recovery code is misspelt.
+    #[error("the recovery code is misspelt")]
+    RecoveryCode,
+    /// The recovery code is of another vault, or was replaced.
+    #[error("the recovery code is not of this vault, or a later one replaced it")]
+    OtherRecoveryCode,
+    /// The scope would be empty or wider than allowed.
+    #[error("the scope is empty or wider than allowed")]
+    Scope,
+    /// The validity is too long or empty.
+    #[error("the time span is empty or longer than the template allows")]
+    Validity,
+    /// The grant cannot be passed on.
+    #[error("this grant cannot be passed on")]
+    Delegation,
+    /// The last device would be removed, or this one.
+    #[error("a vault keeps at least one device, and a device cannot remove itself")]
+    LastDevice,
+    /// The card is not fit for this.
+    #[error("the card is not signed by its party or not fit for this")]
+    Card,
+    /// A file is larger than a body may be, or changed while it was read.
+    #[error("the file changed while it was read, or is too large")]
+    File,
+    /// The grant has been revoked.
+    #[error("the grant is revoked")]
+    Revoked,
+    /// A value is outside of what its statement allows.
+    #[error("a value is longer or larger than its statement allows")]
+    Value,
+    /// The keys for it are no longer kept.
+    #[error("a limit of the protocol is reached")]
+    Limit,
+}
+
+impl From<FaultCode> for HostFault {
+    fn from(code: FaultCode) -> Self {
+        match code {
+            FaultCode::Malformed => Self::Malformed,
+            FaultCode::Busy => Self::Busy,
+            FaultCode::Conflict => Self::Conflict,
+            FaultCode::Storage => Self::Storage,
+            FaultCode::Limit => Self::Limit,
+            FaultCode::NotInForce => Self::NotInForce,
+            FaultCode::Changed => Self::Changed,
+            FaultCode::RegistrationWanted => Self::Registration,
+        }
+    }
+}
+
+impl AgentError {
+    /// A claim that does not hold.
+    pub fn unproven(what: Unproven) -> Self {
+        Self::VerificationFailed { what }
+    }
+}
+
+impl From<Failure> for AgentError {
+    fn from(failure: Failure) -> Self {
+        Self::Local(LocalError(failure))
+    }
+}
+
+impl From<Missing> for AgentError {
+    fn from(what: Missing) -> Self {
+        Self::Unknown(what)
+    }
+}
+
+impl From<Obstacle> for AgentError {
+    fn from(what: Obstacle) -> Self {
+        Self::Impossible(what)
+    }
+}
+
+impl From<Unproven> for AgentError {
+    fn from(what: Unproven) -> Self {
+        Self::VerificationFailed { what }
+    }
+}
+
+impl From<AgentError> for Failure {
+    fn from(error: AgentError) -> Self {
+        let error = match error {
+            AgentError::Local(LocalError(failure)) => return failure,
+            other => other,
+        };
+        let (kind, hint) = match &error {
+            AgentError::Local(_) => (FailureKind::Storage, None),
+            AgentError::Refused => {
+                (FailureKind::Refused, Some("the patient's trail shows why; ask the patient for a grant"))
+            }
+            AgentError::Fault(fault) => fault_kind(*fault),
+            AgentError::Unreachable(_) => (FailureKind::Unreachable, Some("check the address, and that the node runs")),
+            AgentError::Malformed(_) => (FailureKind::Verification, Some("the node may speak another version")),
+            AgentError::VerificationFailed { .. } => {
+                (FailureKind::Verification, Some("do not trust this node before you know why"))
+            }
+            AgentError::Unknown(_) => (FailureKind::NotFound, None),
+            AgentError::Impossible(_) => (FailureKind::InvalidInput, None),
+        };
+        let failure = Failure::new(kind, error);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+fn fault_kind(fault: HostFault) -> (FailureKind, Option<&'static str>) {
+    match fault {
+        HostFault::Malformed | HostFault::Changed => (FailureKind::Internal, None),
+        HostFault::Busy => (FailureKind::Busy, Some("try again later")),
+        HostFault::Conflict => (FailureKind::Busy, Some("run the command again")),
+        HostFault::Storage => (FailureKind::Storage, Some("the node's operator must look at its disk")),
+        HostFault::Limit => (FailureKind::InvalidInput, None),
+        HostFault::NotInForce => (FailureKind::Busy, Some("run the command again")),
+        HostFault::Registration => (FailureKind::Refused, Some("ask the node's operator for a registration code")),
+    }
+}

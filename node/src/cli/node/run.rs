@@ -1,0 +1,138 @@
+//! `karute node run`: a node at work until it is told to stop.
+
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::frame::{Frame, Role};
+use crate::config::{NodeConfig, NodeLimits, Registration};
+use crate::failure::{Failure, FailureKind};
+use crate::flow::host::run::Node;
+use crate::flow::host::{Host, Registration as Admission};
+use crate::home::Home;
+use crate::net::ListenError;
+use crate::node_keys::NodeKeys;
+use crate::vault::bodies::BodyLimits;
+use crate::vault::journal::PrepareError;
+use crate::vault::{OpenError, Store, StoreSettings};
+
+/// Run a node until Ctrl-C
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  karute node run
+  karute node run --listen /ip4/127.0.0.1/tcp/7400 --passphrase-file node.pass")]
+pub(super) struct RunArgs {
+    /// Address to listen on instead of the configured ones; may be repeated
+    #[arg(long, value_name = "ADDRESS", env = "KARUTE_LISTEN", hide_env_values = true, value_delimiter = ',')]
+    listen: Vec<String>,
+    /// Who may make a vault here, instead of what is configured
+    #[arg(long, value_enum, env = "KARUTE_REGISTRATION", hide_env_values = true)]
+    registration: Option<Registration>,
+}
+
+impl RunArgs {
+    pub(super) fn run(self, frame: &Frame) -> Result<(), Failure> {
+        let path = frame.home(Role::Node)?;
+        let config = NodeConfig::read(&frame.config_path(&path))?;
+        let home = Home::open(&path)?;
+        let keys = NodeKeys::open(home.path(), &frame.passphrase()?)?;
+        let listen = if self.listen.is_empty() { config.listen_or_default() } else { self.listen };
+        let admission = match self.registration.or(config.registration).unwrap_or_default() {
+            Registration::Closed => Admission::Closed,
+            Registration::Code => Admission::Code(keys.registration_code()),
+        };
+        frame.run(async {
+            let store = open_store(&home, &keys, &config.limits, frame)?;
+            let host = Host::new(store, keys.log(), admission, frame.ambient());
+            let node = Node::start(Arc::clone(&host), &keys.transport(), &listen).await.map_err(not_listening)?;
+            let addresses: Vec<String> = match config.external.is_empty() {
+                true => node.addresses().iter().map(ToString::to_string).collect(),
+                false => config.external.iter().map(|at| format!("{at}/p2p/{}", keys.transport().peer_key())).collect(),
+            };
+            let shown = json!({ "event": "running", "node": keys.node().to_hex(), "addresses": addresses });
+            frame.show(&shown, || {
+                let mut text = format!("node     {}\n", keys.node().to_hex());
+                for address in &addresses {
+                    text.push_str(&format!("address  {address}\n"));
+                }
+                text.push_str("running; Ctrl-C ends it");
+                text
+            })?;
+            node.run(told_to_stop()).await;
+            host.close();
+            Ok(())
+        })
+    }
+}
+
+fn open_store(home: &Home, keys: &NodeKeys, limits: &NodeLimits, frame: &Frame) -> Result<Store, Failure> {
+    let ambient = frame.ambient();
+    let settings = StoreSettings {
+        folder: home.join("store"),
+        log: keys.log(),
+        entropy: Arc::new(move |bytes: &mut [u8]| ambient.fill(bytes)),
+        bodies: BodyLimits { body_bytes_max: limits.body_bytes_max, uploads_max: limits.uploads_max },
+    };
+    let bar = frame.bars().spinner("opening the store");
+    let opened = Store::open(settings, &mut |batches| bar.label(&format!("making the index anew: {batches} batches")));
+    bar.finish();
+    let (store, opened) = opened.map_err(not_opened)?;
+    if opened.rebuilt {
+        tracing::warn!(batches = opened.applied, "the index was made anew from the journal");
+    }
+    if opened.journal_is_behind {
+        tracing::error!("the index knew of more than the journal holds: restore the journal from a backup or mirror");
+    }
+    Ok(store)
+}
+
+fn not_opened(error: OpenError) -> Failure {
+    let full = |e: &std::io::Error| e.kind() == std::io::ErrorKind::StorageFull;
+    let (kind, hint) = match &error {
+        OpenError::Prepare(PrepareError::InUse) => {
+            (FailureKind::Busy, "another karute node run uses this folder: stop it")
+        }
+        OpenError::Prepare(PrepareError::Disk(e)) | OpenError::Disk(e) if full(e) => {
+            (FailureKind::DiskFull, "free some space on that disk and run the command again")
+        }
+        OpenError::Prepare(PrepareError::Disk(_)) | OpenError::Disk(_) => {
+            (FailureKind::Storage, "check the disk, and who owns the folder")
+        }
+        OpenError::Journal(_) => {
+            (FailureKind::Storage, "restore the folder from a backup: the journal is the truth and is damaged")
+        }
+        OpenError::Index(_) | OpenError::Apply(_) => {
+            (FailureKind::Storage, "move the folder store/sled away and run the command again: it is made anew")
+        }
+    };
+    Failure::new(kind, error).during("opening the store").hint(hint)
+}
+
+fn not_listening(error: ListenError) -> Failure {
+    let kind = match &error {
+        ListenError::PortInUse(_) => FailureKind::Busy,
+        ListenError::HowMany | ListenError::BadAddress(_) | ListenError::NotOurs(_) | ListenError::NotAllowed(_) => {
+            FailureKind::Config
+        }
+        ListenError::Failed(_) | ListenError::TimedOut | ListenError::SetUp(_) => FailureKind::Storage,
+    };
+    Failure::new(kind, error).during("starting to listen").hint("choose other addresses with --listen")
+}
+
+/// Ctrl-C, or the signal by which service managers end a process.
+async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await; // without signals the process is ended from outside
+}

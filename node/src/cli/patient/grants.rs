@@ -1,0 +1,74 @@
+//! `karute patient grants`: who may do what.
+
+use clap::Args;
+
+use crate::cli::agent::{json, kinds_text, network, open_patient};
+use crate::cli::frame::Frame;
+use crate::cli::moment;
+use crate::cli::output::{Table, counted, shorten};
+use crate::failure::Failure;
+use crate::flow::agent::grants::grants;
+use crate::flow::agent::lines::{GrantLine, GrantState};
+use crate::flow::agent::sync::sync_patient;
+
+/// List the grants: who may do what, until when
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  karute patient grants\n  karute patient grants --all --json")]
+pub(super) struct GrantsArgs {
+    /// Those that are revoked or over too
+    #[arg(long)]
+    all: bool,
+    /// Do not ask the node for news
+    #[arg(long)]
+    offline: bool,
+}
+
+impl GrantsArgs {
+    pub(super) fn run(self, frame: &Frame) -> Result<(), Failure> {
+        let mut patient = open_patient(frame)?;
+        if !self.offline {
+            frame.run(async {
+                let mut reach = network(&patient.transport())?;
+                Ok(sync_patient(&mut patient, &mut reach).await?)
+            })?;
+        }
+        let mut lines = grants(&patient, frame.ambient().now())?;
+        lines.retain(|line| self.all || matches!(line.state, GrantState::Active | GrantState::NotYet));
+        frame.show(&json(&lines)?, || grants_text(&lines))
+    }
+}
+
+/// A table of grants.
+pub(in crate::cli) fn grants_text(lines: &[GrantLine]) -> String {
+    let mut table = Table::new(&["grant", "holder", "may", "what", "until", "uses", "state"]);
+    for line in lines {
+        let actions: Vec<&str> = line.actions.iter().map(|action| action.word()).collect();
+        let what = match &line.records {
+            Some(records) => counted(records.len(), "record"),
+            None => kinds_text(&line.kinds),
+        };
+        let holder = line.holder_name.clone().unwrap_or_else(|| line.holder.to_string());
+        let below = if line.parent.is_some() { "  (passed on)" } else { "" };
+        table.row([
+            line.grant.to_string()[..12].to_owned(),
+            format!("{}{below}", shorten(&holder, HOLDER_COLUMNS)),
+            actions.join(", "),
+            what,
+            moment::minute(line.not_after),
+            line.uses.map_or("-".to_owned(), |uses| uses.to_string()),
+            state_word(line.state).to_owned(),
+        ]);
+    }
+    table.render("no grants")
+}
+
+fn state_word(state: GrantState) -> &'static str {
+    match state {
+        GrantState::Active => "in force",
+        GrantState::NotYet => "not yet",
+        GrantState::Expired => "over",
+        GrantState::Revoked => "revoked",
+    }
+}
+
+const HOLDER_COLUMNS: usize = 28;

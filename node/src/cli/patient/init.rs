@@ -1,0 +1,88 @@
+//! `karute patient init`: a new vault, its first device, and the recovery sheet.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::sheet;
+use crate::agent::patient::Patient;
+use crate::agent::store::Store;
+use crate::cli::agent::{network, settings};
+use crate::cli::frame::{Frame, Role};
+use crate::cli::picture;
+use crate::cli::values::{Kinds, kinds};
+use crate::failure::{Failure, FailureKind};
+use crate::flow::agent::create::{CreateVault, create_vault, fresh_recovery_code};
+
+/// Make a vault on a node and print its recovery sheet
+///
+/// The vault's keys are made here and stay here; the node gets none of them. If the node could not be reached, run the
+/// command again: it goes on where it stopped.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  karute patient init --name 'Yamada Taro' --node /ip4/192.0.2.1/tcp/7400/p2p/12D3KooW... --code 6k3v...
+  karute patient init --name 'Yamada Taro' --node ... --code ... --recovery-sheet sheet.txt --passphrase-file pass")]
+pub(super) struct InitArgs {
+    /// Your name, as those to whom you give a grant will see it
+    #[arg(long)]
+    name: Option<String>,
+    /// Address of the node, as karute node init printed it
+    #[arg(long, value_name = "ADDRESS", env = "KARUTE_NODE", hide_env_values = true)]
+    node: Option<String>,
+    /// Registration code of the node
+    #[arg(long, value_name = "CODE", env = "KARUTE_REGISTRATION_CODE", hide_env_values = true)]
+    code: Option<String>,
+    /// Write the recovery sheet into this file instead of on the terminal
+    #[arg(long, value_name = "FILE")]
+    recovery_sheet: Option<PathBuf>,
+    /// Make collections for these kinds of data at once; others are made when first needed
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    category: Vec<Kinds>,
+    /// Show the vault's link as a QR picture too
+    #[arg(long)]
+    qr: bool,
+}
+
+impl InitArgs {
+    pub(super) fn run(self, frame: &Frame) -> Result<(), Failure> {
+        let (home, config) = settings(frame, Role::Patient)?;
+        let host = self.node.or(config.node).ok_or_else(|| missing("the node's address", "--node ADDRESS"))?;
+        let mut patient = match Store::exists(&home) {
+            true => Patient::open_in(&home, &frame.passphrase()?, &frame.ambient())?,
+            false => {
+                let name = self.name.or(config.name).ok_or_else(|| missing("your name", "--name NAME"))?;
+                Patient::create_in(&home, &frame.new_passphrase()?, &frame.ambient(), &name)?
+            }
+        };
+        if patient.vault().is_some() {
+            return Err(Failure::new(FailureKind::InvalidInput, format!("{} has a vault already", home.display()))
+                .hint("see karute patient status; make another vault in another folder with --home"));
+        }
+        let code = fresh_recovery_code(&frame.ambient());
+        let wanted = CreateVault { host, registration: self.code, kinds: kinds(&self.category) };
+        let created = frame.run(async {
+            let mut reach = network(&patient.transport())?;
+            Ok(create_vault(&mut patient, &mut reach, wanted, &code).await?)
+        })?;
+        let sheet = sheet::text(patient.name(), &created.link, &code);
+        sheet::hand_over(&sheet, self.recovery_sheet.as_deref(), frame)?;
+        let shown_code = self.recovery_sheet.is_none().then(|| code.to_text().to_string());
+        let shown = json!({ "home": home, "vault": created.vault.to_string(), "link": created.link,
+            "size": created.size, "recovery_code": shown_code });
+        frame.show(&shown, || {
+            let mut text = format!("vault   {}\nfolder  {}\nlink    {}\n", created.vault, home.display(), created.link);
+            if let Some(picture) = self.qr.then(|| picture::qr(&created.link)).flatten() {
+                text.push_str(&picture);
+            }
+            text.push_str("\nGive the link to a facility that shall deposit or ask; it carries no right.");
+            text
+        })
+    }
+}
+
+fn missing(what: &str, flag: &str) -> Failure {
+    Failure::new(FailureKind::Usage, format!("{what} is missing"))
+        .hint(format!("give it with {flag}, or in config.toml"))
+}

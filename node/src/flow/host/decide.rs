@@ -1,0 +1,219 @@
+//! Verify and decide, the same for every message that carries a request.
+//!
+//! A request is admitted in the order of arrival (its sequence must rise, C-38) and decided while the vault's turn is
+//! held, so that what was decided is still true when it is committed.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use karute_consent::id::{PartyKey, StatementId, VaultId};
+use karute_consent::ledger::LedgerState;
+use karute_consent::policy::{self, Clock, Cost, DenyReason, Earlier, Memory, Permit, Right};
+use karute_consent::request::Request;
+use karute_consent::scope::Action;
+use karute_consent::statement::{Unverified, Verified};
+use karute_protocol::message::FaultCode;
+use karute_protocol::trail::{Event, EventKind, Outcome};
+
+use super::answer::Turned;
+use super::session::Session;
+use super::{Host, REFUSALS_MAX, evidence};
+use crate::vault::{Effect, Turn, Use};
+
+/// What the requests of one session have shown so far. Locked for a look only.
+#[derive(Default)]
+pub(super) struct Admission(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    sequence: Option<u64>,
+    refusals: u32,
+    /// Devices of vaults that had a request permitted here.
+    devices: HashSet<(VaultId, PartyKey)>,
+    /// Parties that had a sync permitted here.
+    synced: HashSet<(VaultId, PartyKey)>,
+}
+
+/// A request with a good signature, and the highest sequence before it.
+pub(super) struct Admitted {
+    pub(super) request: Verified<Request>,
+    before: Option<u64>,
+}
+
+/// A permitted request. The vault stands still until the turn is committed or dropped.
+pub(super) struct Decided {
+    pub(super) permit: Permit,
+    pub(super) turn: Turn,
+    /// The use that it costs or that makes it resumable; to be committed with the event.
+    pub(super) effects: Vec<Effect>,
+}
+
+impl Admission {
+    /// Verifies a request and takes its sequence number. To be called in the order of arrival.
+    pub(super) fn admit(&self, request: Unverified<Request>) -> Result<Admitted, Turned> {
+        let request = request.verify().map_err(|_| Turned::Fault(FaultCode::Malformed))?;
+        let mut seen = self.seen();
+        let before = seen.sequence;
+        seen.sequence = before.max(Some(request.payload().sequence));
+        Ok(Admitted { request, before })
+    }
+
+    /// Whether this session was refused so often that it ends.
+    pub(super) fn is_worn_out(&self) -> bool {
+        self.seen().refusals >= REFUSALS_MAX
+    }
+
+    /// Whether this party, as a device of this vault, had a request permitted in this session.
+    pub(super) fn knows_device(&self, vault: VaultId, party: PartyKey) -> bool {
+        self.seen().devices.contains(&(vault, party))
+    }
+
+    /// Vaults and parties that had a sync permitted in this session.
+    pub(super) fn synced(&self) -> Vec<(VaultId, PartyKey)> {
+        self.seen().synced.iter().copied().collect()
+    }
+
+    pub(super) fn refused(&self) {
+        self.seen().refusals += 1;
+    }
+
+    fn permitted(&self, permit: &Permit) {
+        let who = (permit.vault(), permit.party());
+        let mut seen = self.seen();
+        if *permit.right() == Right::Device {
+            seen.devices.insert(who);
+        }
+        if permit.action() == Action::Sync {
+            seen.synced.insert(who);
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Host {
+    /// Takes the vault's turn and decides. `actions` are those that the message is for. A refusal is recorded here.
+    pub(super) async fn decide(
+        &self,
+        session: &Session,
+        admitted: &Admitted,
+        actions: &[Action],
+    ) -> Result<Decided, Turned> {
+        let asked = admitted.request.payload();
+        let turn = self.turn(session, asked.vault).await?;
+        let memory = self.memory(&admitted.request)?;
+        let here = policy::Session {
+            node: self.node(),
+            peer: session.peer.to_bytes(),
+            challenge: session.challenge,
+            sequence: admitted.before,
+        };
+        let clock = Clock { now: self.ambient.now(), committed: self.store.last_time() };
+        let decision = policy::decide(&admitted.request, turn.ledger(), &here, &memory, clock);
+        let decision = decision.and_then(|permit| match actions.contains(&permit.action()) {
+            true => Ok(permit),
+            false => Err(DenyReason::ActionNotGranted),
+        });
+        match decision {
+            Ok(permit) => {
+                session.admission.permitted(&permit);
+                let effects = self.cost(&permit, turn.ledger());
+                Ok(Decided { permit, turn, effects })
+            }
+            Err(reason) => Err(self.refuse(session, turn, &admitted.request, reason).await),
+        }
+    }
+
+    /// Looks at a permit again (C-52).
+    pub(super) fn still(&self, permit: &Permit) -> Result<(), Turned> {
+        let state = self.store.ledger(permit.vault())?.ok_or(Turned::Refused)?;
+        policy::recheck(permit, &state, self.ambient.now()).map_err(|_| Turned::Refused)
+    }
+
+    /// The turn of a vault of this host; for any other vault the same refusal as for a vault without rights.
+    pub(super) async fn turn(&self, session: &Session, vault: VaultId) -> Result<Turn, Turned> {
+        match self.store.turn(vault).await? {
+            Some(turn) => Ok(turn),
+            None => Err(self.refuse_stranger(session)),
+        }
+    }
+
+    /// Refuses a request.
+    pub(super) async fn refuse(
+        &self,
+        session: &Session,
+        turn: Turn,
+        request: &Verified<Request>,
+        reason: DenyReason,
+    ) -> Turned {
+        let event = evidence::refused(request, reason, session, turn.ledger());
+        self.record_refusal(session, turn, event).await
+    }
+
+    /// Refuses a statement that needs no request, such as a withdrawal.
+    pub(super) async fn refuse_statement(
+        &self,
+        session: &Session,
+        turn: Turn,
+        signer: PartyKey,
+        reason: DenyReason,
+    ) -> Turned {
+        let event = evidence::event(EventKind::Refusal, signer, session, turn.ledger().size());
+        self.record_refusal(session, turn, Event { outcome: Outcome(reason.number()), ..event }).await
+    }
+
+    /// Records a refusal if the party is known to the vault, else counts it (P-22).
+    async fn record_refusal(&self, session: &Session, turn: Turn, event: Event) -> Turned {
+        let state = turn.ledger();
+        if !state.is_device(event.party) && !state.is_holder(event.party) {
+            return self.refuse_stranger(session);
+        }
+        session.admission.refused();
+        match turn.commit(Vec::new(), vec![self.note(event)]).await {
+            Ok(_) => Turned::Refused,
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Counts a refusal of somebody no vault knows.
+    pub(super) fn refuse_stranger(&self, session: &Session) -> Turned {
+        session.admission.refused();
+        self.strangers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Turned::Refused
+    }
+
+    fn memory(&self, request: &Verified<Request>) -> Result<Memory, Turned> {
+        let asked = request.payload();
+        let mut memory = Memory::default();
+        for grant in &asked.chain {
+            memory.spent.insert(*grant, self.store.uses(asked.vault, *grant)?);
+        }
+        if let Some(id) = asked.resumes {
+            memory.resumed = self.store.request(asked.vault, id)?.map(|row| Earlier {
+                id,
+                signer: row.signer,
+                chain: row.chain,
+                permitted: row.time,
+            });
+        }
+        memory.asks_waiting = self.store.asks_of(asked.vault, request.signer())?;
+        Ok(memory)
+    }
+
+    /// A use is written down when it costs one; only such a request can be resumed later, and only for 24 hours.
+    fn cost(&self, permit: &Permit, state: &LedgerState) -> Vec<Effect> {
+        if permit.cost() == Cost::Nothing {
+            return Vec::new();
+        }
+        let limited = |id: &StatementId| state.grant(*id).is_some_and(|grant| grant.core().uses.is_some());
+        vec![Effect::Use(Use {
+            request: permit.request(),
+            signer: permit.party(),
+            chain: permit.chain().to_vec(),
+            counted: permit.chain().iter().copied().filter(limited).collect(),
+            time: self.ambient.now(),
+        })]
+    }
+}

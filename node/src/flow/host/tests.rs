@@ -1,0 +1,9 @@
+//! The host, spoken to over an in-memory stream by a client that may say anything.
+
+mod cast;
+mod deposits;
+mod ledgers;
+mod mailbox;
+mod reads;
+mod sessions;
+mod world;

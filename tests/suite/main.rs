@@ -1,0 +1,8 @@
+//! The one integration test binary: every deed, every attack, and the rules of the house. One binary, because each
+//! further one links libp2p again.
+
+#![allow(clippy::unwrap_used)] // tests may: a panic is how a test says no, and its line is the message
+
+mod matrix;
+mod tidy;
+mod world;

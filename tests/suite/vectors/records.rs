@@ -1,0 +1,3 @@
+//! Kinds.
+use super::Check;
+pub(super) const CHECKS: &[(&str, Check)] = &[];
