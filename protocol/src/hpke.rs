@@ -14,8 +14,8 @@ use hpke::rand_core::{Infallible, TryCryptoRng, TryRng};
 use hpke::{Deserializable, OpModeS, Serializable, single_shot_seal_with_rng};
 #[cfg(feature = "open")]
 use hpke::{OpModeR, single_shot_open};
+use karute_consent::encoding::bad_value;
 pub use karute_consent::sealing::{SealingKey, Suite};
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_bytes::ByteBuf;
 use serde_indexed::{DeserializeIndexed, SerializeIndexed};
@@ -108,7 +108,7 @@ impl Sealed {
 impl<'de> Deserialize<'de> for Sealed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wire = SealedWire::deserialize(deserializer)?;
-        Self::new(wire.suite, wire.enc.into_vec(), wire.ciphertext.into_vec()).map_err(D::Error::custom)
+        Self::new(wire.suite, wire.enc.into_vec(), wire.ciphertext.into_vec()).map_err(|_| bad_value())
     }
 }
 

@@ -174,6 +174,7 @@ CHECKS = {
     "run": lambda i: opened("run", i, record.open_run),
     "re_wrap": lambda i: opened("re-wrap", i, record.open_re_wrap),
     "letter": lambda i: record.open_letter(unhex(i["secret"]), i["label"], unhex(i["context"]), unhex(i["sealed"]), unhex(i["hash"])).hex(),
+    "supersedes": lambda i: record.supersedes(i["by"], i["device"], i["superseded"]),
     "proof_file": lambda i: {"title": record.check_proof_file(unhex(i["proof"]), unhex(i["file"]))[1]},
 }
 

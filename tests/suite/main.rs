@@ -4,5 +4,7 @@
 #![allow(clippy::unwrap_used)] // tests may: a panic is how a test says no, and its line is the message
 
 mod matrix;
+mod tamper;
 mod tidy;
+mod vectors;
 mod world;

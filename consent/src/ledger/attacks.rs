@@ -185,3 +185,21 @@ fn a_lying_host_shows_a_body_under_the_entry_of_another_kind() {
     let as_erasure = book.append(EntryKind::Erasure, &grant, &[SEALED], 3);
     assert!(matches!(as_erasure, Err(LedgerError::Item(ItemError::Body(_)))));
 }
+
+#[test]
+fn a_guardian_of_one_collection_ends_the_oversight_of_the_whole_vault() {
+    let mut book = Book::new();
+    let narrow = |core: &mut GrantCore| {
+        core.scope.actions = BTreeSet::from([Action::Revoke]);
+        core.nonce = nonce(2);
+    };
+    book.grant(3, narrow).expect("granted");
+    let whole = book.grant(3, |core| {
+        core.holder = identity(7).key();
+        core.scope.actions = BTreeSet::from([Action::Audit, Action::Revoke]);
+        core.scope.collections.clear();
+    });
+    let revocation = book.signed_revocation(5, whole.expect("granted"));
+    let refused = book.state.refuse(&revocation, Timestamp::from_secs(2_500));
+    assert_eq!(refused, Err(RevocationError::Signer), "no collection is not fewer collections");
+}

@@ -283,6 +283,7 @@ impl LedgerState {
                 && core.scope.actions.contains(&Action::Revoke)
                 && core.validity.contains(time)
                 && !self.is_revoked(grant.statement.id())
+                && !revoked.core().scope.collections.is_empty()
                 && revoked.core().scope.collections.is_subset(&core.scope.collections)
         };
         // A device that was removed is an issuer no more; who signed a child is the holder of its parent.

@@ -256,7 +256,7 @@ impl From<AgentError> for Failure {
         let (kind, hint) = match &error {
             AgentError::Local(_) => (FailureKind::Storage, None),
             AgentError::Refused => {
-                (FailureKind::Refused, Some("the patient's trail shows why; ask the patient for a grant"))
+                (FailureKind::Refused, Some("the reason stands in the vault's trail, which the patient can read; a party needs a grant in force, a device must be in force"))
             }
             AgentError::Fault(fault) => fault_kind(*fault),
             AgentError::Unreachable(_) => (FailureKind::Unreachable, Some("check the address, and that the node runs")),

@@ -11,16 +11,18 @@ use karute_consent::time::Timestamp;
 
 use super::frame::{Frame, Role};
 use super::moment;
-use super::output::{Table, shorten, size};
+use super::output::size;
+use super::table::{Table, shorten};
 use super::values::{kind_word, text_or_file};
 use crate::agent::connect::Connect;
 use crate::agent::facility::Facility;
 use crate::agent::patient::Patient;
+use crate::agent::view::VaultView;
 use crate::config::AgentConfig;
 use crate::failure::{Failure, FailureKind};
 use crate::flow::agent::lines::{GrantLine, Records, Step};
 use crate::flow::agent::reach::Reach;
-use crate::home::read_bounded;
+use crate::home::{make_private_dir, read_bounded, write_atomic};
 use crate::net::{Dialer, TransportSeed};
 use crate::progress::{Bars, Progress};
 
@@ -91,6 +93,17 @@ pub(super) fn kinds_text(kinds: &[Kind]) -> String {
     }
 }
 
+/// Writes signed grants into a folder, one file each, for karute verify grant.
+pub(super) fn save_grants(folder: &Path, view: &VaultView, lines: &[GrantLine]) -> Result<(), Failure> {
+    make_private_dir(folder)?;
+    for line in lines {
+        if let Some(grant) = view.state()?.grant(line.grant) {
+            write_atomic(&folder.join(format!("{}.grant", line.grant)), grant.statement.bytes())?;
+        }
+    }
+    Ok(())
+}
+
 /// Names of parties by their cards.
 pub(super) type Names = HashMap<PartyKey, String>;
 
@@ -139,7 +152,7 @@ pub(super) fn records_text(records: &Records, names: &Names, with_replaced: bool
     say(records.gone.len() as u64, "erased, withdrawn or moved");
     say(records.closed, "that no key here opens");
     if !records.complete {
-        text.push_str("The node's counts do not prove that this list is complete.\n");
+        text.push_str("The node's signed counts do not cover this selection: here an omission would not be seen.\n");
     }
     text
 }

@@ -105,6 +105,7 @@ impl Frame {
     }
 
     /// Prints a remark for a person on stderr; nothing with `--json` or `-q`.
+    #[cfg(feature = "agent")]
     pub(super) fn remark(&self, text: &str) {
         if !self.json && !self.quiet {
             eprintln!("{text}");

@@ -5,20 +5,23 @@
 mod completions;
 mod frame;
 mod man;
-mod moment;
 mod node;
 mod output;
-#[cfg(feature = "agent")]
-mod values;
 
 #[cfg(feature = "agent")]
 mod agent;
 #[cfg(feature = "agent")]
 mod facility;
 #[cfg(feature = "agent")]
+mod moment;
+#[cfg(feature = "agent")]
 mod patient;
 #[cfg(feature = "agent")]
 mod picture;
+#[cfg(feature = "agent")]
+mod table;
+#[cfg(feature = "agent")]
+mod values;
 #[cfg(feature = "agent")]
 mod verify;
 

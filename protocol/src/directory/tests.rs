@@ -74,6 +74,18 @@ fn a_key_of_a_directory_that_is_not_in_force_is_refused() {
 }
 
 #[test]
+fn a_host_proves_a_key_that_a_removed_device_has() {
+    let (statement, mut proof) = proof(&[(1, 1), (2, 3)], 2, Month(681));
+    assert!(proof.verify(statement.id(), collection(2), Month(681)).is_ok(), "the directory is still the newest");
+    let root = proof.collection.root_number;
+    assert!(proof.is_of_root(root));
+    assert!(!proof.is_of_root(RootNumber(root.0 + 1)), "the device is gone, and so is its root");
+    proof.collection.root_number = RootNumber(root.0 + 1);
+    let pretended = proof.verify(statement.id(), collection(2), Month(681));
+    assert!(matches!(pretended, Err(KeyProofError::Collection(_))), "the leaf says which root it is of");
+}
+
+#[test]
 fn another_collection_or_month_than_asked_for_is_refused() {
     let (directory, proof) = proof(&THREE, 2, FIRST);
     let asked = |byte, month| proof.verify(directory.id(), collection(byte), month);

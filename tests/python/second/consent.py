@@ -455,7 +455,7 @@ class Ledger:
         return any(
             g.payload[2] == signer and 5 in g.payload[3][1] and not self.dead(g.id)
             and g.payload[5][1] <= now < g.payload[5][2]
-            and set(target.payload[3][2]) <= set(g.payload[3][2])
+            and target.payload[3][2] and set(target.payload[3][2]) <= set(g.payload[3][2])
             for g in self.grants.values()
         )
 

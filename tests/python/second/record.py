@@ -69,21 +69,21 @@ def plaintext_length(body_length):
 # ---- directory, section 3
 
 
+_key_leaf = record({1: consent.month, 2: consent.sealing_key})
+
+
 def check_key_proof(proof, directory_id, collection, month):
     record(
-        {1: bstr(), 2: bstr(), 3: uint(), 4: array(bstr(32), 0, 16), 5: bstr(), 6: array(bstr(32), 0, 16)}
+        {1: bstr(), 2: consent.collection_leaf, 3: uint(), 4: array(bstr(32), 0, 16), 5: _key_leaf, 6: array(bstr(32), 0, 16)}
     )(proof, "directory")
     said = consent.open_statement("directory", proof[1])
     need(said.id == directory_id, "directory", "P-05")
-    leaf = decode(proof[2])
-    consent.collection_leaf(leaf, "directory")
-    key = decode(proof[5])
-    record({1: consent.month, 2: consent.sealing_key})(key, "directory")
+    leaf, key = proof[2], proof[5]
     need(leaf[1] == collection and key[1] == month, "directory", "P-05")
     need(0 <= month - leaf[3] < leaf[4], "directory", "P-05")
     try:
-        trail.check_inclusion(trail.leaf_hash(proof[2]), proof[3], said.payload[4], proof[4], said.payload[3])
-        trail.check_inclusion(trail.leaf_hash(proof[5]), month - leaf[3], leaf[4], proof[6], leaf[5])
+        trail.check_inclusion(trail.leaf_hash(encode(leaf)), proof[3], said.payload[4], proof[4], said.payload[3])
+        trail.check_inclusion(trail.leaf_hash(encode(key)), month - leaf[3], leaf[4], proof[6], leaf[5])
     except Refused:
         raise Refused("directory", "P-05") from None
     return leaf, key[2]
@@ -93,7 +93,7 @@ def check_key_leaves(leaf, raw_leaves):
     need(len(raw_leaves) == leaf[4], "directory", "P-07")
     for n, raw in enumerate(raw_leaves):
         key = decode(raw)
-        record({1: consent.month, 2: consent.sealing_key})(key, "directory")
+        _key_leaf(key, "directory")
         need(key[1] == leaf[3] + n and key[2][1] == 2, "directory", "P-07")
     need(trail.root_of(raw_leaves) == leaf[5], "directory", "P-07")
 
@@ -261,6 +261,11 @@ def open_body(body_key, header, meta, sealed):
     return data
 
 
+def supersedes(by, device, superseded):
+    """P-21: whether a record by one depositor may take the place of one by another."""
+    return device or by == superseded
+
+
 def open_record(run_secret, run_made, header_made, sealed_meta, sealed_body):
     run, header = run_made.payload, header_made.payload
     need(header_made.signer == run[6] and header[3] == run[2] and header[5] == run[1], "payload", "P-16")
@@ -280,7 +285,7 @@ def open_letter(secret, label, context, sealed_bytes, expected_hash):
 def check_proof_file(data, file_bytes):
     proof = decode(data)
     record(
-        {1: uint(), 2: bstr(32), 3: bstr(), 4: bstr(), 5: bstr(32), 6: bstr(), 8: bstr(16), 9: uint(), 10: uint(1), 11: bstr(), 12: bstr(), 13: bstr(32)},
+        {1: uint(), 2: bstr(32), 3: bstr(), 4: bstr(), 5: bstr(32), 6: bstr(), 8: bstr(16), 9: uint(), 10: uint(1), 11: trail.RECEIPT, 12: bstr(), 13: bstr(32)},
         {7: bstr()},
     )(proof, "proof")
     need(proof[1] == 1, "proof", "P-33")
@@ -295,7 +300,7 @@ def check_proof_file(data, file_bytes):
     need((place[3], place[4]) == (proof[8], proof[9]), "proof", "P-33")
     request = consent.open_statement("request", proof[12])
     need(request.payload[2] == proof[2] and request.payload[10] == proof[13], "proof", "P-33")
-    leaf, event = trail.check_receipt(proof[11], proof[13])
+    leaf, event = trail.check_receipt(encode(proof[11]), proof[13])
     need(leaf[1] == proof[2] and event.get(4) == request.payload[1] and event[2] == request.signer, "proof", "P-33")
     need(event[1] in (4, 12) and event[10] == 0, "proof", "P-33")
     need(h[4] in event[8] or event[9] > 64, "proof", "P-33")

@@ -113,20 +113,22 @@ def event_hash(salt, event):
 
 
 def check_receipt(data, node):
-    from .cbor import array, bstr, decode, record, text, uint
+    from .cbor import decode, encode
 
     receipt = decode(data)
-    record(
-        {1: bstr(), 2: bstr(32), 3: bstr(), 4: uint(), 5: array(bstr(32), 0, 64), 6: text(4096, lines=True)}
-    )(receipt, "proof")
-    leaf = decode(receipt[1])
-    record({1: bstr(32), 2: uint(1), 3: uint(), 4: bstr(32)})(leaf, "proof")
-    event = decode(receipt[3])
-    EVENT(event, "proof")
-    need(event_hash(receipt[2], receipt[3]) == leaf[4], "proof", "P-24")
+    RECEIPT(receipt, "proof")
+    leaf, event = receipt[1], receipt[3]
+    need(event_hash(receipt[2], encode(event)) == leaf[4], "proof", "P-24")
     size, root = check_checkpoint(receipt[6], "karute/trail/" + node.hex(), node)
-    check_inclusion(leaf_hash(receipt[1]), receipt[4], size, receipt[5], root)
+    check_inclusion(leaf_hash(encode(leaf)), receipt[4], size, receipt[5], root)
     return leaf, event
+
+
+def RECEIPT(v, stage):
+    from .cbor import array, bstr, record, text, uint
+
+    leaf = record({1: bstr(32), 2: uint(1), 3: uint(), 4: bstr(32)})
+    record({1: leaf, 2: bstr(32), 3: EVENT, 4: uint(), 5: array(bstr(32), 0, 64), 6: text(8192, lines=True)})(v, stage)
 
 
 def EVENT(v, stage):

@@ -7,9 +7,10 @@ use super::case::{Case, Fault};
 use super::cast::{DAY, NOW, id16, party, seed};
 use super::cbor::Cbor;
 use super::forge::sign;
+use super::ledger_directory::{generation_that_falls, second_directory};
 use super::scene::Scene;
 use super::world::World;
-use super::{ledger_authority, ledger_grant};
+use super::{ledger_authority, ledger_directory, ledger_grant};
 use crate::{faults, list, map};
 
 /// A draft that does not follow.
@@ -27,7 +28,7 @@ pub fn cases(world: &World) -> Vec<Case> {
     cases.extend(beginnings(&scene));
     cases.extend(growths(&scene));
     cases.extend(after(BASE, &scene, entry_faults()));
-    cases.extend(after(BASE, &scene, directory_faults()));
+    cases.extend(after(BASE, &scene, ledger_directory::faults()));
     cases.extend(after(BASE, &scene, ledger_authority::faults()));
     cases.extend(after(BASE, &scene, ledger_grant::faults()));
     let book = scene.revoked();
@@ -282,7 +283,7 @@ fn erasure_signed_by_the_home_host(scene: &Scene) -> Draft {
 }
 
 /// The laboratory collection has new keys; the hospital and the study get them.
-fn rotation(scene: &Scene) -> Cbor {
+pub fn rotation(scene: &Scene) -> Cbor {
     let mut grants = [scene.ward, scene.study];
     grants.sort();
     let packages = grants.map(|grant| map! { 1 => grant, 2 => seed("a package") }).to_vec();
@@ -317,88 +318,6 @@ fn package_for_a_revoked_grant(scene: &Scene) -> Draft {
         rotation.field_mut(4).items_mut()[0].set(2, 2);
         rotation.set(5, list![map! { 1 => scene.ward, 2 => seed("a package") }]);
     })
-}
-
-fn directory_faults() -> Vec<Fault<Wrong>> {
-    faults![Wrong;
-        "C-27" "ledger" directory_number_left_out,
-        "C-27" "ledger" directory_number_again,
-        "C-27" "ledger" fewer_leaves_than_counted,
-        "C-27" "ledger" leaves_that_hash_to_another_root,
-        "C-27" "ledger" leaves_out_of_order,
-        "C-27" "ledger" inbox_in_the_directory,
-        "C-27" "ledger" keys_for_twenty_five_months,
-        "C-27" "ledger" generation_0,
-        "C-28" "ledger" collection_that_is_gone,
-        "C-28" "ledger" root_number_that_changes_alone,
-    ]
-}
-
-fn of_leaves(scene: &Scene, number: u64, leaves: &[Cbor]) -> Draft {
-    scene.directory(&scene.world.directory(number, leaves), leaves)
-}
-
-fn second_directory(scene: &Scene) -> Draft {
-    of_leaves(scene, 1, &scene.world.collection_leaves(1))
-}
-
-fn directory_number_left_out(scene: &Scene) -> Draft {
-    of_leaves(scene, 2, &scene.world.collection_leaves(1))
-}
-
-fn directory_number_again(scene: &Scene) -> Draft {
-    of_leaves(scene, 0, &scene.world.collection_leaves(2))
-}
-
-fn fewer_leaves_than_counted(scene: &Scene) -> Draft {
-    let leaves = scene.world.collection_leaves(1);
-    let directory = scene.world.directory(1, &leaves).with(4, 3);
-    scene.directory(&directory, &leaves)
-}
-
-fn leaves_that_hash_to_another_root(scene: &Scene) -> Draft {
-    let leaves = scene.world.collection_leaves(1);
-    scene.directory(&scene.world.directory(1, &leaves).with(3, seed("another root")), &leaves)
-}
-
-fn leaves_out_of_order(scene: &Scene) -> Draft {
-    let mut leaves = scene.world.collection_leaves(1);
-    leaves.reverse();
-    of_leaves(scene, 1, &leaves)
-}
-
-fn inbox_in_the_directory(scene: &Scene) -> Draft {
-    let mut leaves = scene.world.collection_leaves(1);
-    leaves.insert(0, scene.world.collection_leaf(&[0; 16], 1));
-    of_leaves(scene, 1, &leaves)
-}
-
-fn changed_leaf(scene: &Scene, field: u64, value: u64) -> Draft {
-    let mut leaves = scene.world.collection_leaves(2);
-    leaves[0].set(field, value);
-    of_leaves(scene, 1, &leaves)
-}
-
-fn keys_for_twenty_five_months(scene: &Scene) -> Draft {
-    changed_leaf(scene, 4, 25)
-}
-
-fn generation_0(scene: &Scene) -> Draft {
-    changed_leaf(scene, 2, 0)
-}
-
-fn collection_that_is_gone(scene: &Scene) -> Draft {
-    of_leaves(scene, 1, &scene.world.collection_leaves(1)[1..])
-}
-
-fn root_number_that_changes_alone(scene: &Scene) -> Draft {
-    let mut leaves = scene.world.collection_leaves(1);
-    leaves[0].set(6, 1);
-    of_leaves(scene, 1, &leaves)
-}
-
-fn generation_that_falls(scene: &Scene) -> Draft {
-    of_leaves(scene, 2, &scene.world.collection_leaves(1))
 }
 
 /// The validity of grants in these ledgers, moved by days at both ends.

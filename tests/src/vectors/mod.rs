@@ -14,11 +14,13 @@ pub mod directory;
 pub mod encoding;
 pub mod endings;
 pub mod envelope;
+pub mod example;
 pub mod forge;
 pub mod grants;
 pub mod keys;
 pub mod ledger;
 pub mod ledger_authority;
+pub mod ledger_directory;
 pub mod ledger_grant;
 pub mod messages;
 pub mod notes;
@@ -68,7 +70,11 @@ pub fn files() -> Vec<(&'static str, &'static str, String)> {
         ("range", messages::ranges()),
     ];
     let file = |folder| move |(name, cases): (&'static str, Vec<Case>)| (folder, name, text(&cases));
-    consent.into_iter().map(file("consent")).chain(protocol.into_iter().map(file("protocol"))).collect()
+    let mut files: Vec<_> = consent.into_iter().map(file("consent")).collect();
+    files.extend(protocol.into_iter().map(file("protocol")));
+    files.push(("consent", "example", format!("{:#}\n", example::consent())));
+    files.push(("protocol", "example", format!("{:#}\n", example::protocol())));
+    files
 }
 
 /// The text of a file of cases.

@@ -1,5 +1,7 @@
 //! Key packages, root packages, and the sealed part of a grant (P-03, P-08 to P-11).
 
+#![allow(clippy::ptr_arg)] // the faults of one thing have one signature
+
 use karute_protocol::hpke::SealingSecret;
 use serde_json::{Value, json};
 
@@ -175,7 +177,7 @@ fn roots(world: &World) -> Vec<Case> {
         "P-10" "package" reader_without_a_package,
         "P-10" "package" fewer_roots_than_the_authority_says,
         "P-01" "open" packages_under_another_authority_number,
-        "P-01" "seal" root_package_of_an_unknown_suite,
+        "P-01" "package" root_package_of_an_unknown_suite,
     ];
     let good = |secret| Roots { list: world.root_packages(), authority: world.authority(), secret };
     let input = |roots: &Roots| {

@@ -1,5 +1,7 @@
 //! Sealed bodies, metas and whole records (P-16 to P-21).
 
+#![allow(clippy::ptr_arg)] // the faults of one thing have one signature
+
 use serde_json::{Value, json};
 
 use super::case::{Case, Fault, hex};

@@ -3,7 +3,9 @@
 
 use karute_consent::id::PartyKey;
 use karute_consent::party::Identity;
+use karute_consent::sealing::SealingKey;
 use karute_node::ambient::Ambient;
+use karute_protocol::hpke::SealingSecret;
 use sha2::{Digest, Sha256};
 
 /// 32 bytes that belong to a name in a world.
@@ -21,6 +23,12 @@ pub fn number_of(world: u64, name: &str) -> u64 {
 pub(super) fn find(ambient: &Ambient, key: PartyKey) -> Identity {
     let mut drawn = (0..DRAWS_MAX).map(|_| Identity::from_seed(&ambient.secret()));
     drawn.find(|identity| identity.key() == key).expect("the key is of this cast member")
+}
+
+/// The sealing secret with this public key among those that `ambient` gives first.
+pub(super) fn find_sealing(ambient: &Ambient, key: &SealingKey) -> SealingSecret {
+    let mut drawn = (0..DRAWS_MAX).map(|_| SealingSecret::new(key.suite(), ambient.secret()));
+    drawn.find(|secret| secret.public() == *key).expect("the key is of this cast member")
 }
 
 /// Blocks of 32 bytes that are looked through.

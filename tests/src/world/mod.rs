@@ -29,12 +29,14 @@ use std::sync::Arc;
 use karute_consent::category::{Category, Kind, Sensitivity};
 use karute_consent::id::{NodeId, PartyKey};
 use karute_consent::party::Identity;
+use karute_consent::sealing::SealingKey;
 use karute_consent::time::Timestamp;
 use karute_node::agent::connect::{Connect, Line, MemoryConnect, MemoryInbound};
 use karute_node::ambient::Ambient;
 use karute_node::flow::agent::reach::Reach;
 use karute_node::flow::host::Host;
 use karute_node::net::TransportSeed;
+use karute_protocol::hpke::SealingSecret;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -159,12 +161,18 @@ impl World {
         keys::find(&Ambient::fixed(START, number_of(self.seed, name)), key)
     }
 
+    /// The private half of a cast member's sealing key, as [`World::stolen_key`].
+    pub fn stolen_sealing_key(&self, name: &str, key: &SealingKey) -> SealingSecret {
+        keys::find_sealing(&Ambient::fixed(START, number_of(self.seed, name)), key)
+    }
+
     /// A folder of this world.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    fn connect_of(&self, transport: &TransportSeed) -> Connect {
+    /// The way to the host for whoever has this transport key, for something that is to lie between an agent and the host.
+    pub fn connect_of(&self, transport: &TransportSeed) -> Connect {
         let peer = transport.peer_key().to_bytes();
         Connect::Memory(MemoryConnect::new(peer).with_host(ADDRESS, self.connect.clone()))
     }

@@ -76,7 +76,7 @@ fn statement(input: &Value) -> Outcome {
     judge(bytes(input, "bytes"))
 }
 
-fn item(value: &Value) -> Item {
+pub(crate) fn item(value: &Value) -> Item {
     let leaves = |leaves: &Value| -> Vec<u8> {
         let leaf = |leaf: &Value| Cbor::Bytes(unhex(leaf.as_str().expect("hex")));
         Cbor::List(leaves.as_array().expect("leaves").iter().map(leaf).collect()).encode()
@@ -126,7 +126,8 @@ fn decided(input: &Value) -> Outcome {
     let clock = Clock { now: time("now"), committed: time("last_committed") };
     let id = |text: &String| StatementId::from_slice(&unhex(text)).expect("32 bytes");
     let uses = env["uses"].as_object().expect("uses by grant");
-    let spent: BTreeMap<_, _> = uses.iter().map(|(grant, n)| (id(grant), n.as_u64().expect("a number") as u32)).collect();
+    let spent: BTreeMap<_, _> =
+        uses.iter().map(|(grant, n)| (id(grant), n.as_u64().expect("a number") as u32)).collect();
     let asks = env["askers"].as_array().expect("keys").iter().filter(|key| **key == hex(request.signer().as_bytes()));
     let earlier = || Earlier {
         id: request.payload().resumes.expect("a resumed request names one"),

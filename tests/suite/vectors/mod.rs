@@ -2,7 +2,8 @@
 //! names, and what comes out of a good one must be what stands beside it. The form of the files is described in
 //! `tests/python/README.md`; a second implementation checks the same files.
 
-mod consent;
+pub(crate) mod consent;
+mod example;
 mod known;
 mod proofs;
 mod protocol;
@@ -63,7 +64,13 @@ fn fault(case: &Value, found: Outcome) -> Option<String> {
         // A denial is an output and names its stage as well.
         Ok(Some(output)) if case["kind"] == "decide" => {
             let reason = output.as_u64();
-            let stage = if reason.is_none() { "none" } else if matches!(reason, Some(9 | 10)) { "chain" } else { "decide" };
+            let stage = if reason.is_none() {
+                "none"
+            } else if matches!(reason, Some(9 | 10)) {
+                "chain"
+            } else {
+                "decide"
+            };
             let fits = case["output"] == output && wanted == stage;
             (!fits).then(|| format!("gave {output} at {stage}, not {} at {wanted}", case["output"]))
         }

@@ -1,13 +1,15 @@
 //! `karute facility status`: this party, the vaults it knows, its grants there and the answers to its requests.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde_json::json;
 
 use super::query::VaultArgs;
-use crate::cli::agent::{json as as_json, network, open_facility};
+use crate::cli::agent::{json as as_json, network, open_facility, save_grants};
 use crate::cli::frame::Frame;
-use crate::cli::output::{Table, counted};
 use crate::cli::patient::grants_text;
+use crate::cli::table::{Table, counted};
 use crate::failure::Failure;
 use crate::flow::agent::sync::{FacilitySync, sync_facility};
 
@@ -20,6 +22,9 @@ Examples:
 pub(super) struct StatusArgs {
     #[command(flatten)]
     vault: VaultArgs,
+    /// Write each grant, as the patient signed it, into this folder, for karute verify grant
+    #[arg(long, value_name = "DIR", conflicts_with = "offline")]
+    save: Option<PathBuf>,
     /// Do not ask any node for news
     #[arg(long)]
     offline: bool,
@@ -32,10 +37,14 @@ impl StatusArgs {
             true => None,
             false => {
                 let vault = self.vault.find(&mut facility)?;
-                Some(frame.run(async {
+                let sync = frame.run(async {
                     let mut reach = network(&facility.transport())?;
                     Ok(sync_facility(&mut facility, &mut reach, vault).await?)
-                })?)
+                })?;
+                if let Some(folder) = &self.save {
+                    save_grants(folder, facility.known(vault)?.view(), &sync.grants)?;
+                }
+                Some(sync)
             }
         };
         let vaults: Vec<_> = facility.links().map(|link| link.vault().to_string()).collect();

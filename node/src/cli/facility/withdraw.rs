@@ -6,7 +6,7 @@ use karute_consent::revocation::WithdrawalReason;
 use super::query::VaultArgs;
 use crate::cli::agent::{json, network, open_facility, record};
 use crate::cli::frame::Frame;
-use crate::cli::output::counted;
+use crate::cli::table::counted;
 use crate::cli::values::words;
 use crate::failure::Failure;
 use crate::flow::agent::withdraw::withdraw;

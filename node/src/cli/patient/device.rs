@@ -9,7 +9,7 @@ use crate::agent::patient::Patient;
 use crate::agent::store::Store;
 use crate::cli::agent::{json as as_json, network, open_patient, settings};
 use crate::cli::frame::{Frame, Role};
-use crate::cli::output::{Table, counted};
+use crate::cli::table::{Table, counted};
 use crate::cli::values::text_or_file;
 use crate::cli::{moment, picture};
 use crate::failure::{Failure, FailureKind};

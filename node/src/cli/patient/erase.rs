@@ -5,7 +5,7 @@ use karute_consent::revocation::ErasureReason;
 
 use crate::cli::agent::{json, network, open_patient, record};
 use crate::cli::frame::Frame;
-use crate::cli::output::counted;
+use crate::cli::table::counted;
 use crate::cli::values::words;
 use crate::failure::Failure;
 use crate::flow::agent::erase::erase;

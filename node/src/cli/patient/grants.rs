@@ -1,11 +1,13 @@
 //! `karute patient grants`: who may do what.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-use crate::cli::agent::{json, kinds_text, network, open_patient};
+use crate::cli::agent::{json, kinds_text, network, open_patient, save_grants};
 use crate::cli::frame::Frame;
 use crate::cli::moment;
-use crate::cli::output::{Table, counted, shorten};
+use crate::cli::table::{Table, counted, shorten};
 use crate::failure::Failure;
 use crate::flow::agent::grants::grants;
 use crate::flow::agent::lines::{GrantLine, GrantState};
@@ -13,11 +15,16 @@ use crate::flow::agent::sync::sync_patient;
 
 /// List the grants: who may do what, until when
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  karute patient grants\n  karute patient grants --all --json")]
+#[command(
+    after_help = "Examples:\n  karute patient grants\n  karute patient grants --all --json\n  karute patient grants --save grants/"
+)]
 pub(super) struct GrantsArgs {
     /// Those that are revoked or over too
     #[arg(long)]
     all: bool,
+    /// Write each of them, as it was signed, into this folder, for karute verify grant
+    #[arg(long, value_name = "DIR")]
+    save: Option<PathBuf>,
     /// Do not ask the node for news
     #[arg(long)]
     offline: bool,
@@ -34,6 +41,9 @@ impl GrantsArgs {
         }
         let mut lines = grants(&patient, frame.ambient().now())?;
         lines.retain(|line| self.all || matches!(line.state, GrantState::Active | GrantState::NotYet));
+        if let Some(folder) = &self.save {
+            save_grants(folder, patient.view()?, &lines)?;
+        }
         frame.show(&json(&lines)?, || grants_text(&lines))
     }
 }

@@ -14,7 +14,7 @@ use crate::agent::patient::Patient;
 use crate::agent::store::Store;
 use crate::cli::agent::{network, settings};
 use crate::cli::frame::{Frame, Role};
-use crate::cli::output::counted;
+use crate::cli::table::counted;
 use crate::cli::values::text_or_file;
 use crate::failure::{Failure, FailureKind};
 use crate::flow::agent::create::fresh_recovery_code;

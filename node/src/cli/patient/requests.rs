@@ -8,7 +8,7 @@ use crate::agent::patient::Patient;
 use crate::cli::agent::{json, kinds_text, network, open_patient};
 use crate::cli::frame::Frame;
 use crate::cli::moment;
-use crate::cli::output::counted;
+use crate::cli::table::counted;
 use crate::cli::values::text_or_file;
 use crate::failure::Failure;
 use crate::flow::agent::lines::{AskLine, RecordLine};
@@ -30,8 +30,8 @@ pub(super) struct RequestsArgs {
 
 impl RequestsArgs {
     pub(super) fn run(self, frame: &Frame) -> Result<(), Failure> {
-        let asks = match self.read {
-            Some(typed) => vec![read_ask(&text_or_file(&typed, "karute:ask:")?)?],
+        let asks = match &self.read {
+            Some(typed) => vec![read_ask(&text_or_file(typed, "karute:ask:")?)?],
             None => {
                 let mut patient = open_patient(frame)?;
                 frame.run(async {
@@ -44,7 +44,11 @@ impl RequestsArgs {
         };
         frame.show(&json(&asks)?, || match asks.is_empty() {
             true => "nobody asks".to_owned(),
-            false => asks.iter().map(ask_text).collect::<Vec<_>>().join("\n"),
+            false => asks
+                .iter()
+                .map(|ask| ask_text(ask, self.read.as_deref().unwrap_or(&ask.ask.to_string())))
+                .collect::<Vec<_>>()
+                .join("\n"),
         })
     }
 }
@@ -68,8 +72,8 @@ async fn count_records(asks: &mut [AskLine], patient: &mut Patient, reach: &mut 
     Ok(())
 }
 
-/// Who, what, why and how long, as the patient reads it before deciding.
-pub(super) fn ask_text(ask: &AskLine) -> String {
+/// Who, what, why and how long, as the patient reads it before deciding; `name` is what approve takes.
+fn ask_text(ask: &AskLine, name: &str) -> String {
     let actions: Vec<&str> = ask.actions.iter().map(|action| action.word()).collect();
     let months = match (ask.from_month, ask.to_month) {
         (None, None) => "whenever deposited".to_owned(),
@@ -98,6 +102,6 @@ pub(super) fn ask_text(ask: &AskLine) -> String {
         kinds_text(&ask.kinds),
         purpose_words(ask.purpose).0,
         counted(usize::from(ask.days), "day"),
-        ask.ask,
+        name,
     )
 }

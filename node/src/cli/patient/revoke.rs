@@ -5,7 +5,7 @@ use karute_consent::revocation::RevocationReason;
 
 use crate::cli::agent::{json, network, open_patient};
 use crate::cli::frame::Frame;
-use crate::cli::output::counted;
+use crate::cli::table::counted;
 use crate::cli::values::{by_prefix, words};
 use crate::failure::Failure;
 use crate::flow::agent::grants::grants;

@@ -11,7 +11,7 @@ use karute_protocol::trail::EventKind;
 use crate::cli::agent::{Names, json, kinds_text, names_in, network, open_patient};
 use crate::cli::frame::Frame;
 use crate::cli::moment;
-use crate::cli::output::counted;
+use crate::cli::table::counted;
 use crate::cli::values::{by_prefix, month};
 use crate::failure::{Failure, FailureKind};
 use crate::flow::agent::audit::{Trail, TrailLine, audit};

@@ -16,7 +16,7 @@ use crate::failure::{Failure, FailureKind};
 
 /// Check the signature of a grant and show what it says
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  karute verify grant grant.cose --issuer did:key:z6Mk...")]
+#[command(after_help = "Example:\n  karute verify grant grants/1a2b3c4d....grant --issuer did:key:z6Mk...")]
 pub(super) struct GrantArgs {
     /// The signed grant
     file: PathBuf,

@@ -22,6 +22,7 @@ use crate::flow::agent::collections::next_directory;
 use crate::flow::agent::lines::text;
 use crate::flow::agent::reach::Reach;
 use crate::flow::agent::roots::root_packages;
+use crate::flow::agent::sync::refresh_patient;
 
 /// What a new vault is to be.
 #[derive(Clone, Debug, Default)]
@@ -59,21 +60,35 @@ pub async fn create_vault(
     code: &RecoveryCode,
 ) -> Result<Created, AgentError> {
     if patient.vault().is_some() {
-        return Err(AgentError::Impossible(Obstacle::VaultExists));
+        // One whose making was cut off is given up only when the host says that it is not there.
+        let unborn = patient.view()?.size() == 0 && matches!(refresh_patient(patient, reach).await, Err(AgentError::Refused));
+        if !unborn {
+            return Err(AgentError::Impossible(Obstacle::VaultExists));
+        }
+        patient.disown();
     }
     let node = reach.any(std::slice::from_ref(&new.host)).await?.node();
     let host = Host { node, role: HostRole::Home, addresses: vec![new.host.clone()] };
     let drafts = begin(patient, host, &new, code)?;
     let session = reach.any(std::slice::from_ref(&new.host)).await?;
-    match append(patient, session, drafts, new.registration).await {
-        Ok(_) => {
+    let appended = append(patient, session, drafts, new.registration).await.map(|_| ());
+    let settled = match appended {
+        // The host may have made the vault and its answer may be lost: looking tells.
+        Err(AgentError::Unreachable(_)) => {
+            reach.hang_up();
+            refresh_patient(patient, reach).await.map(|_| ())
+        }
+        other => other,
+    };
+    match settled {
+        Ok(()) => {
             let view = patient.view()?;
             let link = patient.link().map(ToString::to_string).unwrap_or_default();
             Ok(Created { vault: view.vault(), link, size: view.size() })
         }
         Err(error) => {
-            // Only where the host certainly took nothing; after a cut the vault may exist, and its keys stay here.
-            if matches!(error, AgentError::Fault(_) | AgentError::Refused) {
+            // While nobody can say whether the vault exists, its keys stay here.
+            if !matches!(error, AgentError::Unreachable(_)) {
                 patient.disown();
                 patient.save()?;
             }

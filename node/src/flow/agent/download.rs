@@ -3,7 +3,7 @@
 //! A thread of its own verifies, opens and writes; at most a few pieces are in memory. After a cut the next range goes on
 //! where this one stood.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,11 @@ impl Receiving {
         let mut partial = target.as_os_str().to_owned();
         partial.push(".partial");
         let partial = PathBuf::from(partial);
-        let file = File::create(&partial).map_err(|e| Failure::io("making", &partial, e))?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(true).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // a health record is its reader's alone
+        let file = options.open(&partial).map_err(|e| Failure::io("making", &partial, e))?;
         Ok(Self { partial, body, idle: Some(Opening { opener, file }), done: 0 })
     }
 

@@ -61,20 +61,33 @@ pub async fn recover(
     draw_root(patient);
     patient.identity = Some(identity);
     let taken = take_over(patient, reach, link, &before, new).await;
-    if let Err(error) = taken {
-        patient.disown();
+    // From here on this device is the vault's only one and sees everything: if the host took the authority, even if its
+    // answer was lost. While nobody can say, the keys stay here: the old code may be void already.
+    let settled = match taken {
+        Ok(()) | Err(AgentError::Unreachable(_)) => see_everything(patient, reach, link).await,
+        other => other,
+    };
+    if let Err(error) = settled {
+        if !matches!(error, AgentError::Unreachable(_)) {
+            patient.disown();
+            patient.save()?;
+        }
         return Err(error);
     }
-    // From here on this device is the vault's only one and sees everything.
     let vault = link.vault();
-    *patient.view_mut()? = VaultView::new_whole(vault);
-    refresh_patient(patient, reach).await?;
     patient.save()?;
     patient.save_view()?;
     let resealed = rotate_pending(patient, reach).await?;
     let view = patient.view()?;
     let collections = view.leaves().map_or(0, |leaves| leaves.len() as u64);
     Ok(Recovered { vault, size: view.size(), collections, resealed })
+}
+
+/// Reads the whole ledger as a device, on a new session.
+async fn see_everything(patient: &mut Patient, reach: &mut Reach, link: &VaultLink) -> Result<(), AgentError> {
+    *patient.view_mut()? = VaultView::new_whole(link.vault());
+    reach.hang_up();
+    refresh_patient(patient, reach).await.map(|_| ())
 }
 
 /// Reads the ledger as the committed next identity key, which is shown the root packages.

@@ -7,6 +7,7 @@ use karute_consent::scope::Action;
 use karute_consent::sealing::SealingKey;
 use karute_consent::statement::{Verified, sign};
 use karute_consent::time::Month;
+use karute_protocol::directory::KeyProof;
 use karute_protocol::hpke::Entropy;
 use karute_protocol::message::{Key, Message, OpenRun};
 use karute_protocol::run::{Run, RunFacts, RunSecret};

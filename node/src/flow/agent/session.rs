@@ -150,17 +150,14 @@ impl Drop for Session {
 impl Pending {
     /// The next frame of the answer.
     pub async fn next(&mut self) -> Result<Incoming, AgentError> {
-        let frame = timeout(ANSWER_TIME, self.frames.recv()).await.map_err(|_| timed_out())?.ok_or_else(cut)?;
-        match frame.kind {
-            FrameKind::Piece => Ok(Incoming::Piece(frame.payload)),
-            FrameKind::Message => {
-                match Message::decode(&frame.payload).map_err(|_| AgentError::Malformed("encoding"))? {
-                    Message::Refusal(_) => Err(AgentError::Refused),
-                    Message::Fault(fault) => Err(AgentError::Fault(HostFault::from(fault.code))),
-                    other if other.is_for_host() => Err(AgentError::Malformed("a message for a host")),
-                    other => Ok(Incoming::Message(other)),
-                }
-            }
+        read(timeout(ANSWER_TIME, self.frames.recv()).await.map_err(|_| timed_out())?.ok_or_else(cut)?)
+    }
+
+    /// Whether the host has said no while this end is still sending.
+    pub fn interrupted(&mut self) -> Result<(), AgentError> {
+        match self.frames.try_recv() {
+            Ok(frame) => read(frame).and(Err(AgentError::Malformed("an answer while a body is being sent"))),
+            Err(_) => Ok(()),
         }
     }
 
@@ -177,6 +174,19 @@ impl Drop for Pending {
     fn drop(&mut self) {
         let mut asked = self.waiting.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.by_number.remove(&self.number);
+    }
+}
+
+/// What a frame of an answer carries; a refusal or a fault is an error.
+fn read(frame: Frame) -> Result<Incoming, AgentError> {
+    match frame.kind {
+        FrameKind::Piece => Ok(Incoming::Piece(frame.payload)),
+        FrameKind::Message => match Message::decode(&frame.payload).map_err(|_| AgentError::Malformed("encoding"))? {
+            Message::Refusal(_) => Err(AgentError::Refused),
+            Message::Fault(fault) => Err(AgentError::Fault(HostFault::from(fault.code))),
+            other if other.is_for_host() => Err(AgentError::Malformed("a message for a host")),
+            other => Ok(Incoming::Message(other)),
+        },
     }
 }
 

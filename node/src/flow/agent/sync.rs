@@ -163,6 +163,7 @@ pub(super) async fn refresh_facility(
     let held = known.view().state().is_ok_and(|state| state.is_holder(facility.party()));
     let mut fresh = VaultView::new(vault);
     let floor = known.view().head();
+    let before = (known.view().size(), known.view().packages.len(), known.view().answers.len());
     let (ambient, me) = (facility.ambient(), &facility.identity);
     let pulled = match held {
         true => match pull(session, ambient, me, known.view(), None).await {
@@ -186,7 +187,10 @@ pub(super) async fn refresh_facility(
     if facility.known(vault)?.view().home() != Some(node) {
         return Err(AgentError::unproven(Unproven::Node));
     }
-    facility.save_view(vault)?;
+    let view = facility.known(vault)?.view();
+    if before != (view.size(), view.packages.len(), view.answers.len()) {
+        facility.save_view(vault)?;
+    }
     Ok(new_entries)
 }
 

@@ -3,4 +3,5 @@
 mod cast;
 mod cuts;
 mod devices;
+mod lies;
 mod sharing;

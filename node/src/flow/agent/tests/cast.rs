@@ -45,9 +45,23 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> Self {
+        Self::with_log(4)
+    }
+
+    /// A world whose host has another log key.
+    pub(super) fn with_log(log: u8) -> Self {
+        Self::over(tempfile::tempdir().unwrap(), Ambient::fixed(NOW, 11), log)
+    }
+
+    /// The same host as it is now, beside the one that goes on: what a copy of its disk gives.
+    pub(super) fn rolled_back(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ambient = Ambient::fixed(NOW, 11);
-        let seed = [4; 32];
+        copy_folder(&self.folder.path().join("node"), &folder.path().join("node"));
+        Self::over(folder, self.ambient.clone(), 4)
+    }
+
+    fn over(folder: tempfile::TempDir, ambient: Ambient, log: u8) -> Self {
+        let seed = [log; 32];
         let entropy = Arc::new(|bytes: &mut [u8]| getrandom::fill(bytes).unwrap());
         let settings = StoreSettings {
             folder: folder.path().join("node"),
@@ -112,6 +126,18 @@ impl World {
 
     pub(super) fn folder(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_folder(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use karute_consent::template::Template;
 use karute_protocol::particulars::ActingPerson;
 
 use super::cast::*;
-use crate::agent::error::{AgentError, Missing, Obstacle};
+use crate::agent::error::{AgentError, Obstacle};
 use crate::flow::agent::approve::{Approve, Narrow, approve, decline};
 use crate::flow::agent::ask::{Wish, ask, ask_text};
 use crate::flow::agent::audit::audit;
@@ -73,7 +73,7 @@ async fn what_one_hospital_deposits_another_reads_under_a_grant_and_not_after_it
     let all = Levels { signed: true, refused: true, appended: true, rotated: true, resealed: true };
     assert_eq!((ended.levels, ended.rotated.len(), ended.stopped), (all, 2, None));
     let refused = get(&mut b, &mut from_b, vault, &world.folder("b2")).await;
-    assert!(matches!(refused, Err(AgentError::Unknown(Missing::Grant))), "{refused:?}");
+    assert!(matches!(refused, Err(AgentError::Refused)), "{refused:?}");
     assert_eq!(grants(&patient, world.ambient.now()).unwrap()[1].state, GrantState::Revoked);
 
     let trail = audit(&mut patient, &mut home).await.unwrap();
