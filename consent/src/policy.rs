@@ -65,6 +65,10 @@ pub struct Earlier {
     pub signer: PartyKey,
     /// Its chain.
     pub chain: Vec<StatementId>,
+    /// What it was for.
+    pub action: Action,
+    /// What it was narrowed to.
+    pub selector: Selector,
     /// When it was permitted and cost a use.
     pub permitted: Timestamp,
 }
@@ -195,12 +199,14 @@ fn check_granted(
     Ok(cost)
 }
 
-/// C-49: the same signer goes on under the same chain, soon enough.
+/// C-49: the same signer goes on with the same action under the same chain, with nothing more, soon enough.
 fn is_resumed(asked: &Request, party: PartyKey, memory: &Memory, now: Timestamp) -> bool {
     memory.resumed.as_ref().is_some_and(|earlier| {
         asked.resumes == Some(earlier.id)
             && earlier.signer == party
             && earlier.chain == asked.chain
+            && earlier.action == asked.action
+            && asked.selector.is_within(&earlier.selector)
             && earlier.permitted <= now
             && now <= earlier.permitted.plus_secs(RESUME_SECS_MAX)
     })

@@ -7,7 +7,7 @@ use serde_indexed::{DeserializeIndexed, SerializeIndexed};
 use crate::id::{Challenge, CollectionId, Digest, NodeId, PartyKey, RecordId, RequestId, StatementId, VaultId};
 use crate::limits::{CHAIN_LENGTH_MAX, COLLECTIONS_MAX, PEER_BYTES_MAX, RECORDS_PER_SCOPE_MAX, REQUEST_BYTES_MAX};
 use crate::purpose::Purpose;
-use crate::scope::{Action, check_count};
+use crate::scope::{Action, check_count, inside};
 use crate::statement::{Malformed, Statement};
 use crate::time::{MonthRange, Timestamp};
 
@@ -70,6 +70,15 @@ pub struct Selector {
     /// Single records.
     #[serde(index = 3, skip_serializing_if = "Option::is_none")]
     pub records: Option<BTreeSet<RecordId>>,
+}
+
+impl Selector {
+    /// Whether it names nothing beyond the other.
+    pub fn is_within(&self, other: &Selector) -> bool {
+        inside(&self.collections, &other.collections, BTreeSet::is_subset)
+            && inside(&self.months, &other.months, MonthRange::within)
+            && inside(&self.records, &other.records, BTreeSet::is_subset)
+    }
 }
 
 /// A ledger as somebody saw it.

@@ -25,7 +25,7 @@ pub struct NodeConfig {
 }
 
 /// Who may make a vault on a node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Registration {
     /// Nobody.

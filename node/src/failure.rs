@@ -111,6 +111,10 @@ impl Failure {
             io::ErrorKind::PermissionDenied => {
                 (FailureKind::Storage, Some("check who owns the file or folder and its permissions"))
             }
+            io::ErrorKind::IsADirectory => (FailureKind::InvalidInput, Some("name a file: this is a folder")),
+            io::ErrorKind::NotADirectory => {
+                (FailureKind::InvalidInput, Some("check the path: a part of it is a file, not a folder"))
+            }
             io::ErrorKind::AddrInUse => {
                 (FailureKind::Busy, Some("another process listens there: stop it or choose another port"))
             }

@@ -22,6 +22,7 @@ impl Home {
 
     /// Locks an existing folder.
     pub fn open(path: &Path) -> Result<Self, Failure> {
+        check_folder(path)?;
         if !path.is_dir() {
             return Err(Failure::new(FailureKind::NotFound, format!("there is no folder {}", path.display()))
                 .hint("make it with the role's init command, or name another with --home"));
@@ -52,8 +53,18 @@ impl Home {
     }
 }
 
+/// Refuses a path at which something other than a folder stands.
+pub fn check_folder(path: &Path) -> Result<(), Failure> {
+    if path.exists() && !path.is_dir() {
+        return Err(Failure::new(FailureKind::InvalidInput, format!("{} is a file, not a folder", path.display()))
+            .hint("name a folder, or a path at which nothing is yet"));
+    }
+    Ok(())
+}
+
 /// Makes `path` and its missing parents; the last one readable by its owner alone.
 pub fn make_private_dir(path: &Path) -> Result<(), Failure> {
+    check_folder(path)?;
     fs::create_dir_all(path).map_err(|e| Failure::io("making the folder", path, e))?;
     #[cfg(unix)]
     {
@@ -77,6 +88,18 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     }
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent).and_then(|folder| folder.sync_all()).map_err(|e| Failure::io("syncing the folder", parent, e))
+}
+
+/// Replaces `path` by `bytes`, readable by its owner alone, without waiting for the disk: for what can be made again.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(true).write(true);
+    owner_only(&mut options);
+    let written = options.open(&partial).and_then(|mut file| file.write_all(bytes));
+    written.and_then(|()| fs::rename(&partial, path)).map_err(|e| Failure::io("writing", path, e))
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -134,6 +157,22 @@ mod tests {
         let path = dir.path().join("absent");
         assert_eq!(Home::open(&path).err().unwrap().kind(), FailureKind::NotFound);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_a_folder_is_named_as_such() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, b"x").unwrap();
+        for failure in [Home::open(&path).err(), Home::create(&path).err(), make_private_dir(&path).err()] {
+            let failure = failure.unwrap();
+            assert_eq!(failure.kind(), FailureKind::InvalidInput);
+            assert!(failure.chain().contains("is a file") && failure.advice().is_some());
+        }
+        let below = read_bounded(&path.join("config.toml"), 5).unwrap_err();
+        assert_eq!((below.kind(), below.advice().is_some()), (FailureKind::InvalidInput, true));
+        let folder = read_bounded(dir.path(), 5).unwrap_err();
+        assert_eq!((folder.kind(), folder.advice().is_some()), (FailureKind::InvalidInput, true));
     }
 
     #[cfg(unix)]

@@ -73,10 +73,7 @@ impl Keystore {
 
     /// Opens the file at `path` and gives its content.
     pub fn open(path: &Path, passphrase: &Passphrase) -> Result<(Self, Zeroizing<Vec<u8>>), Failure> {
-        let file = read_bounded(path, FILE_BYTES_MAX)?.ok_or_else(|| {
-            Failure::new(FailureKind::NotFound, format!("there are no keys at {}", path.display()))
-                .hint("make them with the role's init command, or name another folder with --home")
-        })?;
+        let file = read_bounded(path, FILE_BYTES_MAX)?.ok_or_else(|| absent(path))?;
         let failed = |error| not_opened(path, error);
         let (prefix, sealed) = Prefix::read(&file).map_err(failed)?;
         let key = prefix.derive(passphrase)?;
@@ -189,6 +186,12 @@ fn read_u32(bytes: &[u8]) -> Result<(u32, &[u8]), KeystoreError> {
 
 fn blob_context(label: &str) -> Vec<u8> {
     [b"karute-blob\x01", label.as_bytes()].concat()
+}
+
+/// Says that there is no file of keys at `path`.
+pub(crate) fn absent(path: &Path) -> Failure {
+    Failure::new(FailureKind::NotFound, format!("there are no keys at {}", path.display()))
+        .hint("make them with the role's init command, or name another folder with --home")
 }
 
 fn not_opened(path: &Path, error: KeystoreError) -> Failure {

@@ -30,6 +30,10 @@ impl Passphrase {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let text = std::str::from_utf8(line)
             .map_err(|_| refusal(format!("the passphrase file {} is not UTF-8 text", path.display())))?;
+        if text.is_empty() {
+            return Err(refusal(format!("the first line of the passphrase file {} is empty", path.display()))
+                .hint("write the passphrase into its first line"));
+        }
         Self::new(Zeroizing::new(text.to_owned()))
     }
 
@@ -97,6 +101,11 @@ mod tests {
         for content in [&b"seven77"[..], b"", b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8"] {
             std::fs::write(&path, content).unwrap();
             assert_eq!(Passphrase::choose(Some(&path)).err().unwrap().kind(), FailureKind::Passphrase);
+        }
+        for content in ["", "\n", "\r\n", "\ncorrect horse\n"] {
+            std::fs::write(&path, content).unwrap();
+            let failure = Passphrase::ask(Some(&path)).err().unwrap();
+            assert!(failure.chain().contains("is empty") && failure.advice().is_some(), "{content:?}");
         }
         std::fs::write(&path, "カルテの合言葉です").unwrap();
         assert!(Passphrase::choose(Some(&path)).is_ok());

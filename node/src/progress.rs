@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+/// Columns of the terminal on stdout; nothing without one.
+pub fn terminal_columns() -> Option<usize> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
+}
+
 /// Whether bars may be drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bars {

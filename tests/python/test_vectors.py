@@ -45,7 +45,8 @@ def decide(i):
         env[name] = unhex(env[name])
     env["uses"] = {unhex(k): v for k, v in env["uses"].items()}
     env["askers"] = [unhex(k) for k in env["askers"]]
-    env["resume"] = i.get("resume", False)
+    if "earlier" in i:
+        env["earlier"] = (consent.open_statement("request", unhex(i["earlier"]["request"])), i["earlier"]["permitted"])
     try:
         consent.decide(consent.open_statement("request", unhex(i["request"])), ledger, env)
     except consent.Denied as no:

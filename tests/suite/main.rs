@@ -2,8 +2,12 @@
 //! further one links libp2p again.
 
 #![allow(clippy::unwrap_used)] // tests may: a panic is how a test says no, and its line is the message
+#![allow(clippy::type_complexity)] // a table of cases holds functions, each used once; names for their types would say less
 
+mod cli;
+mod deeds;
 mod matrix;
+mod model;
 mod tamper;
 mod tidy;
 mod vectors;

@@ -8,7 +8,9 @@
 //!
 //! `KARUTE_MODEL_CASES` sets the number of histories, `KARUTE_MODEL_SECS` how long new ones are begun.
 
+mod fetching;
 mod found;
+mod granting;
 mod op;
 mod play;
 mod probe;
@@ -17,25 +19,24 @@ mod reference;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use op::Op;
-use play::play;
+use play::{Tally, play};
 
 /// Histories unless the environment says otherwise.
 const CASES: u64 = 40;
 /// Seconds in which new histories are begun, unless the environment says otherwise.
 const SECS: u64 = 150;
-/// Operations of a history.
-const OPS: usize = 25;
+/// Operations of the longest history.
+const OPS: usize = 40;
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
 /// Plays a history in a world of its own.
-fn run(seed: u64, ops: &[Op]) -> Result<(), String> {
+fn run(seed: u64, ops: &[Op]) -> Result<Tally, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(play(seed, ops))
 }
@@ -44,22 +45,24 @@ fn run(seed: u64, ops: &[Op]) -> Result<(), String> {
 fn random_histories_end_as_the_reference_says() {
     let cases = from_environment("KARUTE_MODEL_CASES", CASES);
     let until = Instant::now() + Duration::from_secs(from_environment("KARUTE_MODEL_SECS", SECS));
-    let (played, steps) = (Cell::new(0_u32), Cell::new(0_usize));
+    let all = Cell::new(Tally::default());
     let config = Config { cases: cases as u32, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     let histories = (0..1000_u64, proptest::collection::vec(op::ops(), 1..=OPS));
     let outcome = TestRunner::new(config).run(&histories, |(seed, ops)| {
         if Instant::now() > until {
             return Ok(());
         }
-        played.set(played.get() + 1);
-        steps.set(steps.get() + ops.len());
-        run(seed, &ops).map_err(TestCaseError::fail)
+        all.set(all.get().with(run(seed, &ops).map_err(TestCaseError::fail)?));
+        Ok(())
     });
-    println!("{} histories of {} operations in all", played.get(), steps.get());
+    println!("{:?}", all.get());
     if let Err(error) = outcome {
         panic!("{error}");
     }
-    assert!(played.get() > 0);
+    let Tally { histories, records, grants, revoked, reads, .. } = all.get();
+    assert!(
+        histories > 0 && (histories < 10 || [records, grants, revoked, reads as usize].iter().all(|some| *some > 0))
+    );
 }
 
 #[test]

@@ -106,12 +106,17 @@ impl LedgerState {
 
     /// Refuses a grant from now on, before its revocation stands in the ledger (C-35).
     pub fn refuse(&mut self, revocation: &Verified<Revocation>, now: Timestamp) -> Result<(), RevocationError> {
+        self.may_refuse(revocation, now)?;
+        self.mark_revoked(revocation.payload().grant, revocation.id(), None);
+        Ok(())
+    }
+
+    /// Whether [`refuse`](Self::refuse) would be good; nothing is changed (C-34).
+    pub fn may_refuse(&self, revocation: &Verified<Revocation>, now: Timestamp) -> Result<(), RevocationError> {
         if revocation.payload().vault != self.vault() {
             return Err(RevocationError::OtherVault);
         }
-        self.check_revocation(revocation, now)?;
-        self.mark_revoked(revocation.payload().grant, revocation.id(), None);
-        Ok(())
+        self.check_revocation(revocation, now)
     }
 
     /// C-21, C-25

@@ -73,6 +73,12 @@ impl Case {
         let request = sign(request, &identity(signer)).expect("well-formed");
         decide(&request, &self.book.state, &session(), memory, clock)
     }
+
+    /// The holder's request with this id, permitted just now.
+    fn earlier(&self, id: RequestId) -> Earlier {
+        let Request { action, selector, chain, .. } = asked(self.book.state.vault(), vec![self.grant]);
+        Earlier { id, signer: identity(5).key(), chain, action, selector, permitted: NOW }
+    }
 }
 
 fn place(number: u8) -> Place {
@@ -187,7 +193,7 @@ fn a_grant_is_valid_from_its_start_to_just_before_its_end() {
 fn uses_are_counted_and_a_resume_costs_none() {
     let case = Case::new(|core| core.uses = Some(1));
     let first = RequestId::from_bytes([1; 16]);
-    let earlier = Earlier { id: first, signer: identity(5).key(), chain: vec![case.grant], permitted: NOW };
+    let earlier = case.earlier(first);
     let spent = Memory { spent: [(case.grant, 1)].into(), ..Memory::default() };
     let resumed = Memory { resumed: Some(earlier.clone()), ..spent.clone() };
     let resume = |r: &mut Request| r.resumes = Some(first);
@@ -207,6 +213,32 @@ fn uses_are_counted_and_a_resume_costs_none() {
 }
 
 #[test]
+fn a_resume_has_the_action_of_its_request_and_names_nothing_beyond_it() {
+    let case = Case::new(|core| {
+        core.uses = Some(1);
+        core.scope.actions = [Action::List, Action::Read].into();
+    });
+    let first = RequestId::from_bytes([1; 16]);
+    let one: BTreeSet<_> = [RecordId::from_bytes([1; 16])].into();
+    let of = |action, records: Option<&BTreeSet<RecordId>>| {
+        let selector = Selector { records: records.cloned(), ..Selector::default() };
+        Earlier { action, selector, ..case.earlier(first) }
+    };
+    let ask = |earlier: Earlier, records: Option<&BTreeSet<RecordId>>| {
+        let memory = Memory { spent: [(case.grant, 1)].into(), resumed: Some(earlier), asks_waiting: 0 };
+        let resume = |r: &mut Request| {
+            (r.resumes, r.action) = (Some(first), Action::Read);
+            r.selector = Selector { records: records.cloned(), ..Selector::default() };
+        };
+        case.ask_at(5, resume, &memory, CLOCK).map(|permit| permit.cost())
+    };
+    assert_eq!(ask(of(Action::Read, None), None), Ok(Cost::Nothing));
+    assert_eq!(ask(of(Action::Read, None), Some(&one)), Ok(Cost::Nothing), "the rest of it");
+    assert_eq!(ask(of(Action::List, None), None), Err(DenyReason::UsesExhausted), "a list pays for no read");
+    assert_eq!(ask(of(Action::Read, Some(&one)), None), Err(DenyReason::UsesExhausted), "one record pays not for all");
+}
+
+#[test]
 fn a_resume_ends_after_a_day() {
     let long = |core: &mut GrantCore| {
         core.uses = Some(1);
@@ -214,7 +246,7 @@ fn a_resume_ends_after_a_day() {
     };
     let case = Case::new(long);
     let id = RequestId::from_bytes([1; 16]);
-    let earlier = Earlier { id, signer: identity(5).key(), chain: vec![case.grant], permitted: NOW };
+    let earlier = case.earlier(id);
     let memory = Memory { spent: [(case.grant, 1)].into(), resumed: Some(earlier), asks_waiting: 0 };
     let ask = |secs: u64| {
         let now = NOW.plus_secs(secs);

@@ -175,6 +175,9 @@ pub enum Obstacle {
     /// The scope would be empty or wider than allowed.
     #[error("the scope is empty or wider than allowed")]
     Scope,
+    /// A range of bytes is empty, ends behind the file, or is not of just one record.
+    #[error("the range must be of one record, not empty and within its file")]
+    Range,
     /// The validity is too long or empty.
     #[error("the time span is empty or longer than the template allows")]
     Validity,
@@ -255,16 +258,25 @@ impl From<AgentError> for Failure {
         };
         let (kind, hint) = match &error {
             AgentError::Local(_) => (FailureKind::Storage, None),
-            AgentError::Refused => {
-                (FailureKind::Refused, Some("the reason stands in the vault's trail, which the patient can read; a party needs a grant in force, a device must be in force"))
-            }
+            AgentError::Refused => (
+                FailureKind::Refused,
+                Some(
+                    "the node tells nobody why; if this party holds or held a grant of the vault, the patient finds the reason in the trail. A party needs a grant in force, a device must be one of the vault's",
+                ),
+            ),
             AgentError::Fault(fault) => fault_kind(*fault),
             AgentError::Unreachable(_) => (FailureKind::Unreachable, Some("check the address, and that the node runs")),
             AgentError::Malformed(_) => (FailureKind::Verification, Some("the node may speak another version")),
             AgentError::VerificationFailed { .. } => {
                 (FailureKind::Verification, Some("do not trust this node before you know why"))
             }
-            AgentError::Unknown(_) => (FailureKind::NotFound, None),
+            AgentError::Unknown(missing) => (FailureKind::NotFound, where_to_look(*missing)),
+            AgentError::Impossible(Obstacle::Validity) => {
+                (FailureKind::InvalidInput, Some("karute patient grant --help names the longest time of each template"))
+            }
+            AgentError::Impossible(Obstacle::Range) => {
+                (FailureKind::InvalidInput, Some("the list shows the size of the file; FROM- means up to its end"))
+            }
             AgentError::Impossible(_) => (FailureKind::InvalidInput, None),
         };
         let failure = Failure::new(kind, error);
@@ -272,6 +284,18 @@ impl From<AgentError> for Failure {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
+    }
+}
+
+fn where_to_look(missing: Missing) -> Option<&'static str> {
+    match missing {
+        Missing::Grant => Some("karute facility status and karute patient grants list the grants"),
+        Missing::Record => Some("the list shows what is in reach: karute facility list, karute patient records"),
+        Missing::Ask => Some("karute patient requests shows who asks; an answered or old request is no longer there"),
+        Missing::Device => Some("karute patient device list shows the devices"),
+        Missing::Identity => Some("run this on the device that made or recovered the vault"),
+        Missing::VaultLink => Some("give the vault's link with --vault"),
+        Missing::Vault | Missing::Key | Missing::Receipt => None,
     }
 }
 

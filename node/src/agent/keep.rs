@@ -125,7 +125,7 @@ fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     from_bytes(bytes, STATE_BYTES_MAX).map_err(|e| {
         Failure::new(FailureKind::Storage, e)
             .during("reading the agent's state")
-            .hint("it may be of another version of karute; restore the folder from a backup")
+            .hint("is this the folder of another role, or of another version of karute? Name the right one with --home, or restore it from a backup")
     })
 }
 

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use crate::ambient::Ambient;
 use crate::failure::{Failure, FailureKind};
-use crate::home::{Home, make_private_dir, read_bounded, write_atomic};
-use crate::keystore::Keystore;
+use crate::home::{Home, make_private_dir, read_bounded, write_atomic, write_private};
+use crate::keystore::{Keystore, absent};
 use crate::passphrase::Passphrase;
 
 /// An agent's open, locked folder.
@@ -35,6 +35,9 @@ impl Store {
         passphrase: &Passphrase,
         ambient: &Ambient,
     ) -> Result<(Self, Zeroizing<Vec<u8>>), Failure> {
+        if path.is_dir() && !Self::exists(path) {
+            return Err(absent(&path.join(KEYS_NAME))); // before anything is written into a folder that is not ours
+        }
         let home = Home::open(path)?;
         let (keystore, secrets) = Keystore::open(&home.join(KEYS_NAME), passphrase)?;
         Ok((Self { home, keystore, ambient: ambient.clone() }, secrets))
@@ -92,12 +95,16 @@ impl Store {
         self.put(head_name(vault), head)
     }
 
-    /// Keeps a receipt under the hex of `id` and gives its path. Receipts are evidence to be shown, so they are not sealed.
+    /// Keeps a receipt under the hex of `id` and gives its path. Receipts are evidence to be shown, so they are not sealed;
+    /// there is one for each record, so they are not synced one by one either: what a power cut takes, the host gives again
+    /// or its trail shows.
     pub fn put_receipt(&self, id: &[u8], receipt: &[u8]) -> Result<std::path::PathBuf, Failure> {
         let folder = self.home.join(RECEIPTS_NAME);
-        make_private_dir(&folder)?;
+        if !folder.is_dir() {
+            make_private_dir(&folder)?;
+        }
         let path = folder.join(data_encoding::HEXLOWER.encode(id));
-        write_atomic(&path, receipt)?;
+        write_private(&path, receipt)?;
         Ok(path)
     }
 
@@ -163,6 +170,10 @@ mod tests {
         let path = dir.path().join("agent");
         let ambient = Ambient::fixed(Timestamp::from_secs(0), 3);
         assert!(!Store::exists(&path));
+        std::fs::create_dir(&path).unwrap();
+        let absent = Store::open(&path, &passphrase(), &ambient).err().unwrap();
+        assert_eq!(absent.kind(), FailureKind::NotFound);
+        assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0, "nothing is written into a folder that is not ours");
         let store = Store::create(&path, &passphrase(), &ambient, b"secrets").ok().unwrap();
         store.put(StateName::of("grants"), b"grants").unwrap();
         store.put_head(&[7; 32], b"head").unwrap();

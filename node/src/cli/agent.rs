@@ -23,6 +23,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::flow::agent::lines::{GrantLine, Records, Step};
 use crate::flow::agent::reach::Reach;
 use crate::home::{make_private_dir, read_bounded, write_atomic};
+pub(super) use crate::net::NodeAddress;
 use crate::net::{Dialer, TransportSeed};
 use crate::progress::{Bars, Progress};
 
@@ -77,6 +78,15 @@ pub(super) fn record(typed: &str) -> Result<RecordId, Failure> {
         Failure::new(FailureKind::Usage, format!("{typed} is no record id"))
             .hint("it has 32 hexadecimal digits and stands in the first column of the list")
     })
+}
+
+/// A party's key, short enough for a sentence: `did:key:z6Mk…` with as much as tells it from others.
+pub(super) fn short_key(key: PartyKey) -> String {
+    let text = key.to_string();
+    match text.char_indices().nth(KEY_CHARS_SHOWN) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
 }
 
 /// Kinds of data in words, a few of them named.
@@ -205,5 +215,7 @@ pub(super) const CARD_PREFIX: &str = "karute:card:";
 const CARD_BYTES_MAX: u64 = 64 * 1024;
 /// Kinds named before the rest is only counted.
 const KINDS_NAMED: usize = 4;
+/// Characters of a key in a sentence: `did:key:z6Mk` is the same for all, the rest is not.
+const KEY_CHARS_SHOWN: usize = 20;
 const TITLE_COLUMNS: usize = 40;
 const NAME_COLUMNS: usize = 24;

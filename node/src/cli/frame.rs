@@ -10,6 +10,7 @@ use super::output;
 use crate::ambient::Ambient;
 use crate::config::{ConfigPath, default_home};
 use crate::failure::{Failure, FailureKind};
+use crate::home::check_folder;
 use crate::passphrase::Passphrase;
 use crate::progress::Bars;
 use crate::telemetry::{self, LogShape, Verbosity};
@@ -68,10 +69,12 @@ impl Frame {
 
     /// The role's folder: the flag or KARUTE_HOME, else the platform's data folder.
     pub(super) fn home(&self, role: Role) -> Result<PathBuf, Failure> {
-        match &self.home {
-            Some(home) => Ok(home.clone()),
-            None => default_home(role.name(), |key| std::env::var(key).ok()),
-        }
+        let home = match &self.home {
+            Some(home) => home.clone(),
+            None => default_home(role.name(), |key| std::env::var(key).ok())?,
+        };
+        check_folder(&home)?;
+        Ok(home)
     }
 
     /// Where the role's configuration is read from.

@@ -32,6 +32,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::failure::{Failure, FailureKind};
 use frame::Frame;
+use karute_consent::time::Timestamp;
 
 /// Keep a health record that its patient controls
 ///
@@ -84,12 +85,13 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return not_parsed(&error, line.iter().any(|word| word == "--json")),
     };
     cli.frame.start_telemetry();
+    let clock = || check_clock(cli.frame.ambient().now());
     let done = match cli.command {
-        Command::Node(args) => args.run(&cli.frame),
+        Command::Node(args) => clock().and_then(|()| args.run(&cli.frame)),
         #[cfg(feature = "agent")]
-        Command::Patient(args) => args.run(&cli.frame),
+        Command::Patient(args) => clock().and_then(|()| args.run(&cli.frame)),
         #[cfg(feature = "agent")]
-        Command::Facility(args) => args.run(&cli.frame),
+        Command::Facility(args) => clock().and_then(|()| args.run(&cli.frame)),
         #[cfg(feature = "agent")]
         Command::Verify(args) => args.run(&cli.frame),
         Command::Completions(args) => args.run(&cli.frame),
@@ -100,6 +102,18 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(failure) => report(&failure, cli.frame.json),
     }
 }
+
+/// Refuses to sign or judge anything by a clock that was never set.
+fn check_clock(now: Timestamp) -> Result<(), Failure> {
+    if now >= CLOCK_MIN {
+        return Ok(());
+    }
+    Err(Failure::new(FailureKind::Config, "this machine's clock is before the year 2020")
+        .hint("set the clock, or let the network set it; grants and requests are signed with its time"))
+}
+
+/// 2020-01-01T00:00Z. A machine whose clock has no battery begins years before.
+const CLOCK_MIN: Timestamp = Timestamp::from_secs(1_577_836_800);
 
 /// The whole command line, as completions and man pages need it.
 fn command() -> clap::Command {
@@ -153,6 +167,14 @@ mod tests {
                 assert!(argument.get_help().is_some(), "{path} {} has no help", argument.get_id());
             }
         });
+    }
+
+    #[test]
+    fn a_clock_that_was_never_set_is_refused() {
+        for secs in [0, 1_577_836_799] {
+            assert_eq!(check_clock(Timestamp::from_secs(secs)).unwrap_err().kind(), FailureKind::Config);
+        }
+        assert!(check_clock(Timestamp::from_secs(1_577_836_800)).is_ok());
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::path::Path;
 use std::str::FromStr;
 
 use karute_consent::category::{Category, Kind, Sensitivity};
+use karute_consent::id::AskId;
 use karute_consent::time::{Month, MonthRange};
 
 use crate::failure::{Failure, FailureKind};
+use crate::flow::agent::fetch_range::Part;
 use crate::home::read_bounded;
 
 /// A clap parser for a closed set of words, which help then lists.
@@ -72,6 +74,36 @@ pub(super) fn month_range(from: Option<Month>, to: Option<Month>) -> Result<Opti
     })
 }
 
+/// An ask in the vault's mailbox, short enough for a small QR picture.
+pub(super) fn asked_text(ask: AskId) -> String {
+    format!("{ASKED_PREFIX}{}", ask.to_hex())
+}
+
+/// The id, or the beginning of one, if an ask is named by it and not by its whole text or a file.
+pub(super) fn asked_id(typed: &str) -> Option<&str> {
+    let typed = typed.trim();
+    let id = typed.strip_prefix(ASKED_PREFIX).unwrap_or(typed);
+    let is_id = !id.is_empty() && id.len() <= ASK_ID_DIGITS && id.bytes().all(|b| b.is_ascii_hexdigit());
+    is_id.then_some(id)
+}
+
+/// Bytes typed as `FROM-TO`, the last one not in it, or `FROM-` up to the end.
+pub(super) fn part(text: &str) -> Result<Part, String> {
+    let wrong =
+        || "bytes are typed as FROM-TO, such as 0-1000 for the first thousand, or FROM- up to the end".to_owned();
+    let (from, to) = text.split_once('-').ok_or_else(wrong)?;
+    let number = |digits: &str| match digits.bytes().all(|b| b.is_ascii_digit()) {
+        true => digits.parse::<u64>().map_err(|_| wrong()),
+        false => Err(wrong()),
+    };
+    let (from, to) = (number(from)?, if to.is_empty() { None } else { Some(number(to)?) });
+    if to.is_some_and(|to| to <= from) {
+        Err("the range ends before it begins".to_owned())
+    } else {
+        Ok(Part { from, to })
+    }
+}
+
 /// What was typed, or the content of the file it names, if it has not the `prefix` of such a text.
 pub(super) fn text_or_file(typed: &str, prefix: &str) -> Result<String, Failure> {
     if typed.starts_with(prefix) {
@@ -84,7 +116,10 @@ pub(super) fn text_or_file(typed: &str, prefix: &str) -> Result<String, Failure>
     })?;
     match String::from_utf8(bytes) {
         Ok(text) if text.trim().starts_with(prefix) => Ok(text.trim().to_owned()),
-        _ => Err(Failure::new(FailureKind::InvalidInput, format!("{typed} does not begin with {prefix}"))),
+        _ => {
+            Err(Failure::new(FailureKind::InvalidInput, format!("what stands in {typed} does not begin with {prefix}"))
+                .hint("is it the right file? Ask for the text anew if it was cut"))
+        }
     }
 }
 
@@ -94,7 +129,8 @@ pub(super) fn by_prefix<T: Copy + ToString>(typed: &str, known: &[T], noun: &str
     let fits: Vec<T> = known.iter().copied().filter(|id| id.to_string().starts_with(&wanted)).collect();
     match fits.as_slice() {
         [one] => Ok(*one),
-        [] => Err(Failure::new(FailureKind::NotFound, format!("no {noun} begins with {typed}"))),
+        [] => Err(Failure::new(FailureKind::NotFound, format!("no {noun} begins with {typed}"))
+            .hint(format!("the list of {noun}s shows the ids"))),
         _ if wanted.is_empty() => Err(Failure::new(FailureKind::Usage, format!("which {noun}?"))),
         _ => Err(Failure::new(FailureKind::Usage, format!("more than one {noun} begins with {typed}"))
             .hint("type more of it")),
@@ -108,6 +144,11 @@ pub(super) fn month(text: &str) -> Result<Month, String> {
 
 /// Largest text file read: an ask with its card fits many times.
 const TEXT_BYTES_MAX: u64 = 256 * 1024;
+
+/// Before the id of an ask that waits in a mailbox.
+const ASKED_PREFIX: &str = "karute:asked:";
+/// Hexadecimal digits of such an id.
+const ASK_ID_DIGITS: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -134,6 +175,25 @@ mod tests {
         assert_eq!((range.from(), range.to()), (Month(0), Month(1)));
         assert!(month_range(Some(Month(2)), Some(Month(0))).is_err());
         assert_eq!(month_range(None, None).unwrap(), None);
+    }
+
+    #[test]
+    fn an_ask_is_named_by_its_short_text_its_id_or_the_beginning() {
+        let text = asked_text(AskId::from_bytes([0xab; 16]));
+        assert_eq!(asked_id(&format!(" {text}\n")), Some("ab".repeat(16).as_str()));
+        assert_eq!(asked_id("0a1B"), Some("0a1B"));
+        for typed in ["", "karute:asked:", "karute:ask:oWExeA", "ask.txt", &format!("{text}0")] {
+            assert_eq!(asked_id(typed), None, "{typed}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_from_and_to_and_never_backwards() {
+        assert_eq!(part("0-1000"), Ok(Part { from: 0, to: Some(1000) }));
+        assert_eq!(part("7-"), Ok(Part { from: 7, to: None }));
+        for text in ["", "-", "-5", "5", "5-5", "6-5", "+1-2", "1-0x9", "0-99999999999999999999"] {
+            assert!(part(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -241,8 +241,10 @@ impl Pass<'_> {
             let uses = self.writes.number(Tree::Uses, &key)? + 1;
             self.writes.put(Tree::Uses, &key, &uses.to_be_bytes())?;
         }
-        let row = RequestRow { signer: change.signer, chain: change.chain, time: change.time, event: receipt };
-        Ok(self.writes.put(Tree::Requests, &request_key(vault, change.request), &write_row(&row)?)?)
+        let key = request_key(vault, change.signer, change.request);
+        let RightUsed { signer, chain, time, action, selector, .. } = change;
+        let row = RequestRow { signer, chain, time, event: receipt, action, selector };
+        Ok(self.writes.put_pieces(Tree::Requests, &key, &write_row(&row)?)?)
     }
 
     fn ask_received(&mut self, vault: VaultId, change: AskReceived) -> Result<(), ApplyError> {

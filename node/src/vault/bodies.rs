@@ -142,7 +142,13 @@ impl Bodies {
         if offset != upload.offset || bytes.len() as u64 > upload.total - offset {
             return Err(UploadError::Offset { expected: upload.offset });
         }
-        upload.file.write_all_at(bytes, offset)?;
+        if let Err(error) = upload.file.write_all_at(bytes, offset) {
+            // A body that finds no room must not keep what room there was: the journal needs it.
+            if error.kind() == io::ErrorKind::StorageFull {
+                self.abandon(id, upload.total)?;
+            }
+            return Err(error.into());
+        }
         upload.offset += bytes.len() as u64;
         upload.unsynced += bytes.len() as u64;
         if upload.unsynced >= SYNC_EVERY_BYTES {

@@ -9,6 +9,8 @@ use karute_consent::id::{
     AskId, CollectionId, Digest, Generation, PartyKey, RecordId, RequestId, RotationSequence, RunId, Salt, Seq,
     StatementId,
 };
+use karute_consent::request::Selector;
+use karute_consent::scope::Action;
 use karute_consent::time::{Month, Timestamp};
 use karute_protocol::record::RecordNumber;
 use karute_protocol::trail::Leaf;
@@ -184,6 +186,10 @@ change! {
         counted: Vec<StatementId>,
         #[serde(index = 5)]
         time: Timestamp,
+        #[serde(index = 6)]
+        action: Action,
+        #[serde(index = 7)]
+        selector: Selector,
     }
 }
 change! {

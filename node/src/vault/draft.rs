@@ -1,9 +1,7 @@
 //! Turning effects and notes into one batch of frames, with every check that keeps the index able to take them.
 
-use std::collections::BTreeMap;
-
 use karute_consent::encoding::{from_bytes, to_bytes};
-use karute_consent::id::{Digest, RotationSequence, Seq, StatementId};
+use karute_consent::id::{Digest, RotationSequence, RunId, Seq, StatementId};
 use karute_consent::ledger::{Body, Item, LedgerState, View};
 use karute_consent::limits::ATTACHMENT_BYTES_MAX;
 use karute_consent::tree::root_of;
@@ -18,6 +16,7 @@ use super::change::{
 };
 use super::effect::{AskReply, Effect, Filed, NewAsk, NewReWrap, NewRecord, Note, RecordPlace, Removal};
 use super::journal::{NewBatch, Position, VaultTag};
+use super::pending::Handed;
 use super::rows::{AskRow, Rows, RunRow, ask_key, place_key, read_position, run_key};
 use super::schema::Tree;
 use super::store::ReadError;
@@ -33,7 +32,8 @@ pub(super) struct Draft<'a> {
     /// The ledger after the items so far; `None`: nothing is appended.
     pub(super) after: Option<LedgerState>,
     pub(super) filed: Vec<Filed>,
-    counts: BTreeMap<RecordPlace, u64>,
+    /// What deposits bring.
+    pub(super) brings: Handed,
 }
 
 /// Longest statement that is kept in one index entry, in bytes.
@@ -48,7 +48,7 @@ impl<'a> Draft<'a> {
             ledger_size: turn.row.ledger.0,
             after: None,
             filed: Vec::new(),
-            counts: BTreeMap::new(),
+            brings: Handed::default(),
         }
     }
 
@@ -64,6 +64,8 @@ impl<'a> Draft<'a> {
                 chain: used.chain,
                 counted: used.counted,
                 time: used.time,
+                action: used.action,
+                selector: used.selector,
             }),
             Effect::Ask(ask) => self.ask(ask),
             Effect::AnswerAsk(reply) => self.answer(reply),
@@ -119,17 +121,18 @@ impl<'a> Draft<'a> {
 
     fn deposit(&mut self, new: NewRecord) -> Result<(), CommitError> {
         let store = &self.turn.store;
-        if store.find(self.turn.vault, new.record)?.is_some() {
+        let twice = self.brings.records.contains(&new.record);
+        if twice || store.find(self.turn.vault, new.record)?.is_some() {
             return Err(CommitError::RecordExists);
         }
         if new.inline.is_none() && !store.holds_body(new.body.root) {
             return Err(CommitError::NoBody);
         }
-        let known = store.run(self.turn.vault, new.run.run)?;
-        if known.as_ref().is_some_and(|known| known.id() != new.run.id) {
+        let known = self.known_run(new.run.run)?;
+        if known.is_some_and(|(id, _)| id != new.run.id) {
             return Err(CommitError::OtherRun);
         }
-        let place = known.as_ref().map_or(new.run.place, RunRow::place);
+        let place = known.map_or(new.run.place, |(_, place)| place);
         if known.is_none() {
             self.frame(&RunBegun {
                 run: new.run.run,
@@ -140,7 +143,9 @@ impl<'a> Draft<'a> {
                 epoch: new.run.epoch,
                 depositor: new.run.depositor,
             })?;
+            self.brings.runs.insert(new.run.run, (new.run.id, place));
         }
+        self.brings.records.insert(new.record);
         let number = self.next_number(place)?;
         self.frame(&RecordStored {
             record: new.record,
@@ -160,15 +165,25 @@ impl<'a> Draft<'a> {
     }
 
     fn next_number(&mut self, place: RecordPlace) -> Result<RecordNumber, CommitError> {
-        let stored = match self.counts.get(&place) {
-            Some(count) => *count,
+        let handed = self.brings.counts.get(&place).copied().or_else(|| self.turn.slot.pending.count(place));
+        let stored = match handed {
+            Some(count) => count,
             None => {
                 let key = place_key(self.turn.vault, place);
                 self.turn.store.inner.index.number(Tree::PlaceCounts, &key).map_err(ReadError::from)?
             }
         };
-        self.counts.insert(place, stored + 1);
+        self.brings.counts.insert(place, stored + 1);
         Ok(RecordNumber(stored + 1))
+    }
+
+    /// Statement and place of a run: begun in this batch, under way, or in the index, looked for in this order.
+    fn known_run(&self, run: RunId) -> Result<Option<(StatementId, RecordPlace)>, CommitError> {
+        let under_way = self.brings.runs.get(&run).copied().or_else(|| self.turn.slot.pending.run(run));
+        match under_way {
+            Some(known) => Ok(Some(known)),
+            None => Ok(self.turn.store.run(self.turn.vault, run)?.map(|row| (row.id(), row.place()))),
+        }
     }
 
     fn re_wrap(&mut self, new: NewReWrap) -> Result<(), CommitError> {
@@ -208,6 +223,14 @@ impl<'a> Draft<'a> {
     fn ask(&mut self, new: NewAsk) -> Result<(), CommitError> {
         if new.envelope.len() > SMALL_STATEMENT_MAX {
             return Err(CommitError::TooLarge);
+        }
+        // Who asks chooses the id: another one's ask is not put out of its place by it.
+        let key = ask_key(self.turn.vault, new.ask);
+        if let Some(row) = self.turn.store.inner.index.row::<AskRow>(Tree::Asks, &key).map_err(ReadError::from)? {
+            if row.sender != new.sender {
+                return Err(CommitError::AskExists);
+            }
+            self.erase(row.content.as_ref().and_then(read_position));
         }
         self.frame(&AskReceived {
             ask: new.ask,

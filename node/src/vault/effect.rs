@@ -7,6 +7,8 @@ use karute_consent::id::{
     AskId, CollectionId, Generation, PartyKey, RecordId, RequestId, RotationSequence, RunId, Salt, StatementId,
 };
 use karute_consent::ledger::Item;
+use karute_consent::request::Selector;
+use karute_consent::scope::Action;
 use karute_consent::time::{Month, Timestamp};
 use karute_consent::wire_enum;
 use karute_protocol::bao::BodyRef;
@@ -32,6 +34,22 @@ pub enum Effect {
     AnswerAsk(AskReply),
     /// A key package that the issuer of a child grant passes on.
     PassOn(PassedPackage),
+}
+
+impl Effect {
+    /// Whether no decision but that on the same record rests on it: the turn need not be held until it is durable.
+    pub(super) fn binds_nobody(&self) -> bool {
+        match self {
+            Self::Deposit(_) => true,
+            Self::Use(used) => used.counted.is_empty(),
+            Self::Append(_)
+            | Self::ReWrap(_)
+            | Self::Remove(_)
+            | Self::Ask(_)
+            | Self::AnswerAsk(_)
+            | Self::PassOn(_) => false,
+        }
+    }
 }
 
 /// An event for the trail, before it has its number.
@@ -137,6 +155,10 @@ pub struct Use {
     pub signer: PartyKey,
     /// The grants it names, root first.
     pub chain: Vec<StatementId>,
+    /// What it is for.
+    pub action: Action,
+    /// What it is narrowed to.
+    pub selector: Selector,
     /// Grants whose use count rises; none for a resume.
     pub counted: Vec<StatementId>,
     /// The host's time.

@@ -19,6 +19,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use sled::Transactional;
@@ -38,6 +39,12 @@ pub const ENTRY_BYTES_MAX: usize = 4096;
 const CACHE_BYTES: u64 = 64 << 20;
 /// Entries up to which opening reads them all; a larger index can be read with [`Index::is_whole`] when there is time.
 const READ_AT_OPEN_MAX: u64 = 200_000;
+/// Entries read between two pauses while looking through an index in use.
+const LOOK_PAUSE_ENTRIES: u64 = 4096;
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
+/// A wrong number of entries is looked at again after this, so often.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+const LOOKS_MAX: u32 = 3;
 /// A file that marks an index in which a damaged value was found.
 const DISTRUSTED: &str = "distrusted";
 const CHECKSUM_LEN: usize = 4;
@@ -91,6 +98,11 @@ impl Index {
             Ok((index, mark)) => Ok(Opened { index, mark, wiped: false }),
             Err(_) => Index::wipe_and_open(folder),
         }
+    }
+
+    /// Whether the index in a folder was found damaged and waits to be thrown away.
+    pub fn is_distrusted(folder: &Path) -> bool {
+        folder.join(DISTRUSTED).exists()
     }
 
     /// Throws the index away and begins an empty one.
@@ -200,6 +212,52 @@ impl Index {
             }
         }
         Ok(true)
+    }
+
+    /// Whether it is whole, looked at while it is written to; `None` if that could not be told, or `go_on` said no. What
+    /// is not whole is thrown away at the next opening.
+    pub fn look_through(&self, go_on: &dyn Fn() -> bool) -> Result<Option<bool>, IndexError> {
+        let mut sure = true;
+        for tree in counted() {
+            match self.look_at(tree, go_on)? {
+                Some(true) => {}
+                Some(false) => {
+                    File::create(self.folder.join(DISTRUSTED))?;
+                    return Ok(Some(false));
+                }
+                None => sure = false,
+            }
+        }
+        Ok(sure.then_some(true))
+    }
+
+    /// One tree. A wrong number of entries counts only if it is found again and again while nothing was written.
+    fn look_at(&self, tree: Tree, go_on: &dyn Fn() -> bool) -> Result<Option<bool>, IndexError> {
+        for _ in 0..LOOKS_MAX {
+            let mark = self.mark()?;
+            let mut there: u64 = 0;
+            for entry in self.tree(tree).iter() {
+                let (key, stored) = entry?;
+                if unwrap_value(&key, &stored).is_err() {
+                    return Ok(Some(false));
+                }
+                there += 1;
+                if there.is_multiple_of(LOOK_PAUSE_ENTRIES) {
+                    if !go_on() {
+                        return Ok(None);
+                    }
+                    std::thread::sleep(LOOK_PAUSE);
+                }
+            }
+            if there == self.count(tree)? {
+                return Ok(Some(true));
+            }
+            std::thread::sleep(LOOK_AGAIN);
+            if self.mark()? != mark || !go_on() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(false))
     }
 
     /// How many entries there must be in all.

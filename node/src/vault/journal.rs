@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 pub use frame::{ChainHash, FrameKind, Position, VaultTag};
 use limits::{
@@ -231,6 +231,11 @@ impl Journal {
 
     /// Commits one batch: returns when it is durable and applied. Dropping the future does not take the batch back.
     pub async fn submit(&self, batch: NewBatch) -> Result<Committed, SubmitError> {
+        self.room_for(&batch).await?.send(batch).arrives().await
+    }
+
+    /// Waits until the queue has room for a batch. Batches are written in the order in which they are sent.
+    pub(super) async fn room_for(&self, batch: &NewBatch) -> Result<Room, SubmitError> {
         batch.check()?;
         if let Some(reason) = self.status.stopped() {
             return Err(SubmitError::Stopped(reason));
@@ -238,20 +243,45 @@ impl Journal {
         let gone = SubmitError::Stopped(StopReason::WriterGone);
         let bytes = u32::try_from(batch.encoded_len()).map_err(|_| SubmitError::TooLarge)?;
         let room = Arc::clone(&self.room).acquire_many_owned(bytes).await.map_err(|_| gone)?;
-        let (answer, answered) = oneshot::channel();
-        let orders = self.orders.as_ref().ok_or(gone)?;
-        orders.send(Order { batch, answer, room }).await.map_err(|_| gone)?;
-        answered.await.unwrap_or(Err(gone))
+        let orders = self.orders.as_ref().ok_or(gone)?.clone();
+        let place = orders.reserve_owned().await.map_err(|_| gone)?;
+        Ok(Room { place, room })
     }
 
     /// Why the journal stopped, if it did.
     pub fn stopped(&self) -> Option<StopReason> {
-        self.status.stopped()
+        let gone = || self.writer.as_ref().is_some_and(JoinHandle::is_finished).then_some(StopReason::WriterGone);
+        self.status.stopped().or_else(gone)
     }
 
     /// How many group commits were synced since the start.
     pub fn group_commits(&self) -> u64 {
         self.status.syncs.load(Ordering::Relaxed)
+    }
+}
+
+/// Room in the queue for the one batch it was asked for.
+pub(super) struct Room {
+    place: mpsc::OwnedPermit<Order>,
+    room: OwnedSemaphorePermit,
+}
+
+/// A batch that the writer will come to.
+pub(super) struct Sent(oneshot::Receiver<Result<Committed, SubmitError>>);
+
+impl Room {
+    /// Sends the batch, at once. It is written whether or not somebody waits for it.
+    pub(super) fn send(self, batch: NewBatch) -> Sent {
+        let (answer, answered) = oneshot::channel();
+        self.place.send(Order { batch, answer, room: self.room });
+        Sent(answered)
+    }
+}
+
+impl Sent {
+    /// Waits until the batch is durable and applied.
+    pub(super) async fn arrives(self) -> Result<Committed, SubmitError> {
+        self.0.await.unwrap_or(Err(SubmitError::Stopped(StopReason::WriterGone)))
     }
 }
 

@@ -28,8 +28,20 @@ impl Store {
 
     /// Size and root of a ledger.
     pub fn ledger_head(&self, vault: VaultId) -> Result<TreeHead, ReadError> {
+        self.head_of_part(vault, self.ledger_size(vault)?)
+    }
+
+    /// The head that a ledger had when it had this many entries; `None` if it never had.
+    pub fn ledger_head_at(&self, vault: VaultId, size: u64) -> Result<Option<TreeHead>, ReadError> {
+        if size > self.ledger_size(vault)? {
+            return Ok(None);
+        }
+        self.head_of_part(vault, size).map(Some)
+    }
+
+    fn head_of_part(&self, vault: VaultId, size: u64) -> Result<TreeHead, ReadError> {
         let index = &self.inner.index;
-        let edge = RightEdge::load(self.ledger_size(vault)?, |place| {
+        let edge = RightEdge::load(size, |place| {
             let bytes = index.read(Tree::LedgerNodes, &vault_key(vault, &[&node_key(place)])).ok()??;
             bytes.try_into().ok().map(TreeHash)
         })?;

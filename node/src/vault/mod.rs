@@ -7,8 +7,9 @@
 //!
 //! A deed takes a vault's [`Turn`] ([`Store::turn`]), decides on what it sees there, and commits its effects together with
 //! their events in the trail ([`Turn::commit`], I-7). Only one turn of a vault is given out at a time, so what was decided
-//! is still true when it is committed, and a revocation that has been answered binds everything after it. Reading records
-//! takes a `Permit` (I-1).
+//! is still true when it is committed, and a revocation that has been answered binds everything after it. Batches that no
+//! other decision rests on give the turn back before they are durable (`pending`): their answers wait, the next
+//! in line does not. Reading records takes a `Permit` (I-1).
 
 mod apply;
 mod asks;
@@ -19,6 +20,7 @@ mod effect;
 pub mod index;
 pub mod journal;
 mod ledger;
+mod pending;
 mod rebuild;
 mod records;
 mod rows;

@@ -4,7 +4,8 @@ use karute_consent::encoding::{EncodingError, from_bytes, to_bytes};
 use karute_consent::id::{
     AskId, CollectionId, Digest, Generation, PartyKey, RecordId, RequestId, RunId, StatementId, VaultId,
 };
-use karute_consent::scope::Place as ScopePlace;
+use karute_consent::request::Selector;
+use karute_consent::scope::{Action, Place as ScopePlace};
 use karute_consent::time::{Month, Timestamp};
 use karute_protocol::bao::{BodyRef, BodyRoot};
 use karute_protocol::merkle::Place as TreePlace;
@@ -215,7 +216,7 @@ impl RunRow {
     }
 }
 
-/// A request that was permitted.
+/// A request that was permitted; in pieces, because a selector may be long.
 #[derive(Clone, Debug, PartialEq, Eq, SerializeIndexed, DeserializeIndexed)]
 pub struct RequestRow {
     /// Who signed it.
@@ -230,6 +231,12 @@ pub struct RequestRow {
     /// Its event.
     #[serde(index = 4)]
     pub event: TrailIndex,
+    /// What it was for.
+    #[serde(index = 5)]
+    pub action: Action,
+    /// What it was narrowed to.
+    #[serde(index = 6)]
+    pub selector: Selector,
 }
 
 /// A waiting ask.
@@ -286,8 +293,8 @@ pub(super) fn run_key(vault: VaultId, run: RunId) -> Vec<u8> {
     vault_key(vault, &[run.as_bytes()])
 }
 
-pub(super) fn request_key(vault: VaultId, request: RequestId) -> Vec<u8> {
-    vault_key(vault, &[request.as_bytes()])
+pub(super) fn request_key(vault: VaultId, signer: PartyKey, request: RequestId) -> Vec<u8> {
+    vault_key(vault, &[signer.as_bytes(), request.as_bytes()])
 }
 
 pub(super) fn ask_key(vault: VaultId, ask: AskId) -> Vec<u8> {

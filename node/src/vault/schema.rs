@@ -76,7 +76,7 @@ trees! {
     RunRecords = "run-records-v1",
     /// body root, vault, record -> nothing.
     BodyNames = "body-names-v1",
-    /// vault, request -> signer, chain, time, index in the trail.
+    /// vault, signer, request -> signer, chain, time, index in the trail, action, selector; in pieces.
     Requests = "requests-v1",
     /// vault, grant -> number of uses.
     Uses = "uses-v1",

@@ -18,6 +18,7 @@ use super::index::{Index, IndexError};
 use super::journal::{
     ApplyFailed, Checked, CommittedBatch, Entropy, Journal, JournalBroken, JournalOwner, PrepareError, StopReason,
 };
+use super::pending::Pending;
 use super::rebuild::{Rebuilt, bring_up};
 use super::schema::Tree;
 use super::trail::TrailSigner;
@@ -115,8 +116,12 @@ pub(super) struct Slot {
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
     /// The ledger as it is in force; replaced by the turn that commits, once it is durable.
     pub(super) ledger: RwLock<Option<Arc<LedgerState>>>,
+    /// What was handed to the journal since and is not in the index yet.
+    pub(super) pending: Pending,
 }
 
+/// Folder of the index in the store's.
+const INDEX_FOLDER: &str = "sled";
 /// Vaults kept in memory.
 const SLOTS_MAX: usize = 4096;
 /// How often the index is synced behind the journal.
@@ -133,7 +138,8 @@ impl Store {
         let owner = JournalOwner { node: *log.party().key().as_bytes(), shard: 0 };
         let prepared = Journal::prepare(&folder.join("journal"), owner)?;
         let bodies = Arc::new(Bodies::open(&folder, bodies)?);
-        let Rebuilt { index, mut applier, opened } = bring_up(&folder.join("sled"), &prepared, &bodies, progress)?;
+        let Rebuilt { index, mut applier, opened } =
+            bring_up(&folder.join(INDEX_FOLDER), &prepared, &bodies, progress)?;
         let trail = Arc::new(TrailSigner::new(log, applier.trail_head(), applier.last_time()?));
         let signer = Arc::clone(&trail);
         let apply = Box::new(move |group: &[CommittedBatch]| {
@@ -187,9 +193,16 @@ impl Store {
         Ok(partials + inner.bodies.sweep_bodies(now, STRAY_BODY_AGE, &mut named)?)
     }
 
-    /// Whether the index has all entries it must have, undamaged. Reads all of it; opening does so only while it is small.
-    pub fn index_is_whole(&self) -> Result<bool, ReadError> {
-        Ok(self.inner.index.is_whole()?)
+    /// Whether the index has all entries it must have, undamaged; opening asks that only while it is small. Reads all
+    /// of it, with pauses, as long as `go_on` says so; `None` if it could not be told. An index that is not whole is made
+    /// anew at the next start.
+    pub fn index_is_whole(&self, go_on: &dyn Fn() -> bool) -> Result<Option<bool>, ReadError> {
+        Ok(self.inner.index.look_through(go_on)?)
+    }
+
+    /// Whether the index in a store's folder is made anew at the next start. Asks the folder alone.
+    pub fn index_is_distrusted(folder: &std::path::Path) -> bool {
+        Index::is_distrusted(&folder.join(INDEX_FOLDER))
     }
 
     /// SHA-256 over the whole index: equal for equal content.

@@ -2,15 +2,16 @@
 
 use std::sync::{Arc, PoisonError};
 
-use karute_consent::encoding::EncodingError;
-use karute_consent::id::{RequestId, StatementId, VaultId};
+use karute_consent::encoding::{EncodingError, from_bytes};
+use karute_consent::id::{PartyKey, RecordId, RequestId, StatementId, VaultId};
 use karute_consent::ledger::{Item, LedgerError, LedgerState};
 use karute_protocol::trail::Receipt;
 use tokio::sync::OwnedMutexGuard;
 
 use super::draft::Draft;
 use super::effect::{Effect, Filed, Note};
-use super::journal::{StopReason, SubmitError};
+use super::journal::{Sent, StopReason, SubmitError};
+use super::pending::{Pending, UnderWay};
 use super::rows::{RequestRow, Rows, VaultRow, request_key, vault_key};
 use super::schema::Tree;
 use super::store::{ReadError, Slot, Store};
@@ -19,10 +20,25 @@ use super::store::{ReadError, Slot, Store};
 pub struct Turn {
     pub(super) store: Store,
     pub(super) vault: VaultId,
-    slot: Arc<Slot>,
+    pub(super) slot: Arc<Slot>,
     pub(super) ledger: Arc<LedgerState>,
     pub(super) row: VaultRow,
-    _alone: OwnedMutexGuard<()>,
+    alone: OwnedMutexGuard<()>,
+}
+
+/// A batch that the journal will come to, and what is to be done when it has.
+struct HandedOver {
+    store: Store,
+    vault: VaultId,
+    slot: Arc<Slot>,
+    sent: Sent,
+    under_way: UnderWay,
+    /// The turn, if nobody else may have it before the batch is applied.
+    held: Option<OwnedMutexGuard<()>>,
+    after: Option<LedgerState>,
+    filed: Vec<Filed>,
+    /// Number of its first event, and how many it has.
+    events: (u64, usize),
 }
 
 /// What was committed.
@@ -64,6 +80,9 @@ pub enum CommitError {
     /// The body is not in its place.
     #[error("the body is not here")]
     NoBody,
+    /// An ask of another sender waits under this id.
+    #[error("the id of the ask is taken")]
+    AskExists,
     /// A re-wrap or an answer names something that is not here, or not what is in force.
     #[error("it names what is not here")]
     Unknown,
@@ -73,13 +92,27 @@ pub enum CommitError {
 }
 
 impl Store {
-    /// Waits for the turn at a vault; `None` if the vault is not here.
+    /// Waits for the turn at a vault; `None` if the vault is not here. The index has every record that was deposited.
     pub async fn turn(&self, vault: VaultId) -> Result<Option<Turn>, ReadError> {
+        self.turn_when_arrived(vault, None).await
+    }
+
+    /// Waits for the turn at a vault to deposit a record. Deposits of other records may still be under way: the index
+    /// has neither them nor runs that they began.
+    pub async fn deposit_turn(&self, vault: VaultId, record: RecordId) -> Result<Option<Turn>, ReadError> {
+        self.turn_when_arrived(vault, Some(record)).await
+    }
+
+    async fn turn_when_arrived(&self, vault: VaultId, record: Option<RecordId>) -> Result<Option<Turn>, ReadError> {
         let Some(slot) = self.slot(vault)? else { return Ok(None) };
         let alone = Arc::clone(&slot.turn).lock_owned().await;
+        slot.pending.arrived(record).await;
         let Some(ledger) = self.ledger_of(vault, &slot)? else { return Ok(None) };
-        let row = self.inner.index.row(Tree::Vaults, vault.as_bytes())?.unwrap_or_default();
-        Ok(Some(Turn { store: self.clone(), vault, slot, ledger, row, _alone: alone }))
+        // Looked for in this order: what is not under way any more is in the index.
+        let under_way = slot.pending.trail();
+        let mut row: VaultRow = self.inner.index.row(Tree::Vaults, vault.as_bytes())?.unwrap_or_default();
+        row.trail = row.trail.max(under_way.unwrap_or(0));
+        Ok(Some(Turn { store: self.clone(), vault, slot, ledger, row, alone }))
     }
 
     /// Makes a vault from its first items, the charter foremost. Refused if the vault is here already.
@@ -93,7 +126,7 @@ impl Store {
         // The first item is judged here and, as every other, when it is drafted.
         let ledger = Arc::new(LedgerState::begin(first).map_err(CommitError::Refused)?);
         let row = VaultRow::default();
-        let turn = Turn { store: self.clone(), vault, slot, ledger, row, _alone: alone };
+        let turn = Turn { store: self.clone(), vault, slot, ledger, row, alone };
         turn.commit(items.into_iter().map(|item| Effect::Append(Box::new(item))).collect(), notes).await
     }
 
@@ -103,9 +136,15 @@ impl Store {
         Ok(u32::try_from(uses).unwrap_or(u32::MAX))
     }
 
-    /// A request that was permitted earlier and cost a use.
-    pub fn request(&self, vault: VaultId, request: RequestId) -> Result<Option<RequestRow>, ReadError> {
-        Ok(self.inner.index.row(Tree::Requests, &request_key(vault, request))?)
+    /// A request of this signer that was permitted earlier and cost a use.
+    pub fn request(
+        &self,
+        vault: VaultId,
+        signer: PartyKey,
+        request: RequestId,
+    ) -> Result<Option<RequestRow>, ReadError> {
+        let row = self.inner.index.read_pieces(Tree::Requests, &request_key(vault, signer, request))?;
+        row.map(|row| from_bytes(&row, row.len()).map_err(|_| ReadError::Damaged)).transpose()
     }
 }
 
@@ -128,14 +167,28 @@ impl Turn {
     /// Commits effects with their events, durably, and ends the turn. Appended items are judged again by every rule of
     /// the ledger. Goes on to its end even if the caller does not wait for it.
     pub async fn commit(self, effects: Vec<Effect>, notes: Vec<Note>) -> Result<Done, CommitError> {
-        let committing = tokio::spawn(self.commit_to_end(effects, notes));
+        let committing = tokio::spawn(async move { self.hand_over(effects, notes).await?.arrives().await });
         let gone = SubmitError::Stopped(StopReason::WriterGone);
         committing.await.unwrap_or(Err(CommitError::Journal(gone)))
     }
 
-    async fn commit_to_end(self, effects: Vec<Effect>, notes: Vec<Note>) -> Result<Done, CommitError> {
+    /// Writes an event down and ends the turn, without waiting for the disk. It is behind everything that was committed
+    /// before and in front of everything after; when the journal stops it may be lost, and nothing follows it.
+    pub async fn note_down(self, note: Note) -> Result<(), CommitError> {
+        let handed_over = self.hand_over(Vec::new(), vec![note]).await?;
+        tokio::spawn(async move { drop(handed_over.arrives().await) });
+        Ok(())
+    }
+
+    /// Gives a batch to the journal: up to here nothing has happened, from here on it is written, whatever becomes of
+    /// the caller.
+    async fn hand_over(self, effects: Vec<Effect>, notes: Vec<Note>) -> Result<HandedOver, CommitError> {
         if notes.is_empty() {
             return Err(CommitError::Incomplete);
+        }
+        let binds_nobody = effects.iter().all(Effect::binds_nobody);
+        if !binds_nobody {
+            self.slot.pending.arrived(None).await;
         }
         let mut draft = Draft::new(&self);
         for effect in effects {
@@ -145,14 +198,34 @@ impl Turn {
         for (number, note) in (first..).zip(&notes) {
             draft.note(number, note)?;
         }
-        let Draft { batch, filed, after, .. } = draft;
-        self.store.inner.journal.submit(batch).await?;
-        if let Some(after) = after {
-            *self.slot.ledger.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(after));
+        let Draft { batch, filed, after, brings, .. } = draft;
+        let room = self.store.inner.journal.room_for(&batch).await?;
+        let Turn { store, vault, slot, alone, .. } = self;
+        let under_way = Pending::hand_over(&slot, brings, first + notes.len() as u64 - 1);
+        let sent = room.send(batch);
+        let held = (!binds_nobody).then_some(alone);
+        Ok(HandedOver { store, vault, slot, sent, under_way, held, after, filed, events: (first, notes.len()) })
+    }
+}
+
+impl HandedOver {
+    /// Waits until the batch is durable and applied, and lets the vault go on.
+    async fn arrives(self) -> Result<Done, CommitError> {
+        let Self { store, vault, slot, sent, under_way, held, after, filed, events: (first, count) } = self;
+        if let Err(error) = sent.arrives().await {
+            // Only a batch that takes something away can fail while the journal goes on, and it holds the turn.
+            under_way.take_back();
+            drop(held);
+            return Err(CommitError::Journal(error));
         }
-        let receipts = (first..).zip(&notes).map(|(number, _)| {
-            let place = self.store.trail_index(self.vault, number)?;
-            self.store.receipt(place)
+        if let Some(after) = after {
+            *slot.ledger.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(after));
+        }
+        drop(under_way);
+        drop(held);
+        let receipts = (first..).take(count).map(|number| {
+            let place = store.trail_index(vault, number)?;
+            store.receipt(place)
         });
         Ok(Done { receipts: receipts.collect::<Result<_, ReadError>>()?, filed })
     }

@@ -515,12 +515,26 @@ def decide(made, ledger, env):
     no(q[4] not in last[3][1], 15)
     no(q[6] not in last[4], 16)
     for g in chain:
-        no(6 in g.payload and env["uses"].get(g.id, 0) >= g.payload[6] and not env.get("resume"), 17)
+        no(6 in g.payload and env["uses"].get(g.id, 0) >= g.payload[6] and not _resumes(made, env), 17)
     s, want = last[3], q[5]
     no(1 in want and not set(want[1]) <= set(s[2]), 18)
     no(3 in want and 4 in s and not set(want[3]) <= set(s[4]), 18)
     no(2 in want and 3 in s and not (s[3][1] <= want[2][1] and want[2][2] <= s[3][2]), 18)
     return chain
+
+
+def _resumes(made, env):
+    """C-49: whether the request goes on with the one that `env` knows as permitted earlier."""
+    if "earlier" not in env:
+        return False
+    (earlier, permitted), q = env["earlier"], made.payload
+    e, subset = earlier.payload, lambda a, b: set(a) <= set(b)
+    return (
+        q.get(14) == e[1] and made.signer == earlier.signer and (q[3], q[4]) == (e[3], e[4])
+        and 0 <= env["now"] - permitted <= DAY
+        and _axis(q[5], e[5], 1, subset) and _axis(q[5], e[5], 3, subset)
+        and _axis(q[5], e[5], 2, lambda a, b: b[1] <= a[1] and a[2] <= b[2])
+    )
 
 
 class Denied(Exception):

@@ -46,8 +46,11 @@ def check_inclusion(leaf, index, size, proof, root):
 
 
 def check_consistency(old_size, old_root, size, root, proof):
-    """RFC 9162 section 2.1.4.2; from size 0 nothing can be proved."""
-    need(0 < old_size <= size, "proof", "P-25")
+    """RFC 9162 section 2.1.4.2; the empty tree is the beginning of every tree."""
+    need(old_size <= size, "proof", "P-25")
+    if old_size == 0:
+        need(not proof and old_root == sha256(b"").digest(), "proof", "P-25")
+        return
     if old_size == size:
         need(not proof and old_root == root, "proof", "P-25")
         return
@@ -90,9 +93,10 @@ def check_checkpoint(note, origin, node):
     lines = body.split("\n")[:-1]
     need(len(lines) == 3 and all(lines), "checkpoint", "P-23")
     need(lines[0] == origin, "checkpoint", "P-23", "origin")
-    need(re.fullmatch("0|[1-9][0-9]{0,19}", lines[1]) and int(lines[1]) < 2**64, "checkpoint", "P-23")
+    need(re.fullmatch("0|[1-9][0-9]{0,19}", lines[1]) and int(lines[1]) <= 2**48, "checkpoint", "P-23")
     root = _base64(lines[2])
     need(len(root) == 32, "checkpoint", "P-23")
+    need(lines[1] != "0" or root == sha256(b"").digest(), "checkpoint", "P-23")
     wanted = sha256(origin.encode() + b"\n\x01" + node).digest()[:4]
     found = False
     for line in signatures.split("\n")[:-1]:

@@ -8,26 +8,32 @@ use super::cbor::Cbor;
 use super::forge::sign;
 use super::ledger::{BASE, REVOKED, bases, validity};
 use super::requests::peer;
+use super::resumes;
 use super::scene::{Scene, records};
 use super::world::World;
 use crate::{faults, list, map};
 
 /// A request with what the host knows.
-struct Plea {
-    request: Cbor,
-    by: &'static str,
-    env: Value,
-    resume: bool,
+pub struct Plea {
+    /// The payload of the request.
+    pub request: Cbor,
+    /// Who signs it.
+    pub by: &'static str,
+    /// What the host knows of session, clock, uses and mailbox.
+    pub env: Value,
+    /// The earlier request that the host knows under that id, with when it was permitted.
+    pub earlier: Option<(Cbor, u64)>,
 }
 
-type Put = fn(&mut Plea, &Scene);
+/// Puts a fault into a plea.
+pub type Put = fn(&mut Plea, &Scene);
 
 /// The cases of `decide.json`.
 pub fn cases(world: &World) -> Vec<Case> {
     let scene = Scene::new(world);
     let mut cases = bases(&scene, "C-51");
-    cases.extend(permits().into_iter().map(|fault| case(&scene, BASE, None, fault)));
-    let denials = session_denials().into_iter().chain(grant_denials());
+    cases.extend(permits().into_iter().chain(resumes::permits()).map(|fault| case(&scene, BASE, None, fault)));
+    let denials = session_denials().into_iter().chain(grant_denials()).chain(resumes::denials());
     cases.extend(denials.map(|(reason, fault)| case(&scene, BASE, Some(reason), fault)));
     let book = scene.revoked();
     let later = Scene { book, ..scene };
@@ -42,8 +48,9 @@ fn case(scene: &Scene, after: &str, reason: Option<u8>, fault: Fault<Put>) -> Ca
     (fault.put)(&mut plea, scene);
     let request = hex(sign("request", &plea.request, &party(plea.by)));
     let mut input = json!({ "after": after, "items": [], "request": request, "env": plea.env });
-    if plea.resume {
-        input["resume"] = true.into();
+    if let Some((earlier, permitted)) = &plea.earlier {
+        let request = hex(sign("request", earlier, &party(plea.by)));
+        input["earlier"] = json!({ "request": request, "permitted": permitted });
     }
     let output = reason.map_or(json!("permit"), |reason| json!(reason));
     Case::bad("decide", fault.rule, fault.stage, &fault.name, input).gives(output)
@@ -60,7 +67,7 @@ fn plea(scene: &Scene) -> Plea {
         "node": hex(key("home")), "peer": hex(peer()), "challenge": hex(seed("challenge")), "last_sequence": 6,
         "now": NOW, "last_committed": NOW, "uses": {}, "askers": [],
     });
-    Plea { request, by: "hospital", env, resume: false }
+    Plea { request, by: "hospital", env, earlier: None }
 }
 
 fn permits() -> Vec<Fault<Put>> {
@@ -73,7 +80,6 @@ fn permits() -> Vec<Fault<Put>> {
         "C-46" "none" first_second_of_the_validity,
         "C-46" "none" last_second_of_the_validity,
         "C-49" "none" the_one_use_that_there_is,
-        "C-49" "none" resume_of_the_one_use,
         "C-50" "none" one_record_of_those_granted,
         "C-42" "none" device_exports_without_a_grant,
         "C-42" "none" device_syncs_for_any_purpose,
@@ -103,7 +109,7 @@ fn session_denials() -> Vec<(u8, Fault<Put>)> {
 }
 
 fn grant_denials() -> Vec<(u8, Fault<Put>)> {
-    let reasons = [9, 10, 10, 10, 11, 11, 13, 14, 14, 15, 15, 15, 16, 17, 17, 17, 18, 18, 18];
+    let reasons = [9, 10, 10, 10, 11, 11, 13, 14, 14, 15, 15, 15, 16, 17, 17, 18, 18, 18];
     let faults = faults![Put;
         "C-43" "chain" grant_that_is_not_in_the_ledger,
         "C-44" "chain" chain_that_begins_with_a_child,
@@ -120,7 +126,6 @@ fn grant_denials() -> Vec<(u8, Fault<Put>)> {
         "C-48" "decide" research_under_a_grant_for_treatment,
         "C-49" "decide" a_second_use,
         "C-49" "decide" a_sixth_use_by_the_study,
-        "C-49" "decide" resume_of_a_request_that_was_not_permitted,
         "C-50" "decide" collection_outside_the_scope,
         "C-50" "decide" record_outside_the_scope,
         "C-50" "decide" months_outside_the_scope,
@@ -179,12 +184,6 @@ fn by_the_pharmacy(plea: &mut Plea, scene: &Scene, spent: u64) {
 
 fn the_one_use_that_there_is(plea: &mut Plea, scene: &Scene) {
     by_the_pharmacy(plea, scene, 0);
-}
-
-fn resume_of_the_one_use(plea: &mut Plea, scene: &Scene) {
-    by_the_pharmacy(plea, scene, 1);
-    plea.request.set(14, id16("earlier request"));
-    plea.resume = true;
 }
 
 fn one_record_of_those_granted(plea: &mut Plea, scene: &Scene) {
@@ -334,7 +333,8 @@ fn a_second_use(plea: &mut Plea, scene: &Scene) {
     by_the_pharmacy(plea, scene, 1);
 }
 
-fn by_the_study(plea: &mut Plea, scene: &Scene, spent: u64) {
+/// The study reads a record under its grant, of whose five uses so many are spent.
+pub fn by_the_study(plea: &mut Plea, scene: &Scene, spent: u64) {
     plea.by = "study";
     plea.request.set(3, list![scene.study]);
     plea.request.set(5, map! { 1 => list![scene.world.lab], 3 => records(1) });
@@ -344,11 +344,6 @@ fn by_the_study(plea: &mut Plea, scene: &Scene, spent: u64) {
 
 fn a_sixth_use_by_the_study(plea: &mut Plea, scene: &Scene) {
     by_the_study(plea, scene, 5);
-}
-
-fn resume_of_a_request_that_was_not_permitted(plea: &mut Plea, scene: &Scene) {
-    by_the_pharmacy(plea, scene, 1);
-    plea.request.set(14, id16("a request that never was"));
 }
 
 fn collection_outside_the_scope(plea: &mut Plea, scene: &Scene) {

@@ -30,6 +30,7 @@ pub mod payload;
 pub mod proof_files;
 pub mod records;
 pub mod requests;
+pub mod resumes;
 pub mod runs;
 pub mod scene;
 pub mod schedule;

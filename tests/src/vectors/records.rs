@@ -12,6 +12,8 @@ use super::forge::{hash, sign};
 use super::world::World;
 use crate::{faults, list};
 
+type Spoil = fn(&mut Vec<u8>);
+
 /// Bytes of a sealed chunk that is full.
 const CHUNK: usize = 16_384 + 16;
 
@@ -35,7 +37,7 @@ fn three_chunks() -> Vec<u8> {
 }
 
 fn bodies() -> Vec<Case> {
-    let faults = faults![fn(&mut Vec<u8>);
+    let faults = faults![Spoil;
         "P-18" "body" chunk_with_a_flipped_bit,
         "P-18" "body" commitment_with_a_flipped_bit,
         "P-18" "body" salt_with_a_flipped_bit,
@@ -44,7 +46,7 @@ fn bodies() -> Vec<Case> {
         "P-18" "body" byte_behind_the_last_chunk,
         "P-18" "body" nothing_at_all,
     ];
-    let long_faults = faults![fn(&mut Vec<u8>);
+    let long_faults = faults![Spoil;
         "P-18" "body" chunks_exchanged,
         "P-18" "body" first_chunk_missing,
         "P-18" "body" full_last_chunk,
@@ -58,7 +60,7 @@ fn bodies() -> Vec<Case> {
         Case::good("body", "P-18", "body-of-one-chunk", body(&short)).gives(output(&plain)),
         Case::good("body", "P-18", "body-of-nothing", body(&empty)).gives(output(&[])),
     ];
-    let mut spoil = |sealed: &[u8], faults: Vec<Fault<fn(&mut Vec<u8>)>>| {
+    let mut spoil = |sealed: &[u8], faults: Vec<Fault<Spoil>>| {
         cases.extend(faults.into_iter().map(|Fault { name, rule, stage, put }| {
             let mut sealed = sealed.to_vec();
             put(&mut sealed);

@@ -19,7 +19,7 @@ pub fn root_of<L: AsRef<[u8]>>(leaves: &[L]) -> [u8; 32] {
     }
 }
 
-/// PATH(m, D[n]) of RFC 6962 section 2.1.1.
+/// `PATH(m, D[n])` of RFC 6962 section 2.1.1.
 pub fn inclusion<L: AsRef<[u8]>>(index: usize, leaves: &[L]) -> Vec<[u8; 32]> {
     if leaves.len() < 2 {
         return Vec::new();
@@ -32,7 +32,7 @@ pub fn inclusion<L: AsRef<[u8]>>(index: usize, leaves: &[L]) -> Vec<[u8; 32]> {
     path
 }
 
-/// PROOF(m, D[n]) of RFC 6962 section 2.1.2.
+/// `PROOF(m, D[n])` of RFC 6962 section 2.1.2.
 pub fn consistency<L: AsRef<[u8]>>(older: usize, leaves: &[L]) -> Vec<[u8; 32]> {
     subproof(older, leaves, true)
 }

@@ -11,7 +11,8 @@ use karute_node::flow::host::session::serve;
 use karute_node::flow::host::{Host, Registration};
 use karute_node::net::PeerKey;
 use karute_node::vault::bodies::BodyLimits;
-use karute_node::vault::{Opened, Store, StoreSettings};
+use karute_node::vault::journal::PrepareError;
+use karute_node::vault::{OpenError, Opened, Store, StoreSettings};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -32,14 +33,14 @@ struct Running {
 }
 
 impl Home {
-    pub(super) fn start(
+    pub(super) async fn start(
         folder: PathBuf,
         log: Identity,
         ambient: Ambient,
         arriving: mpsc::Receiver<MemoryInbound>,
     ) -> Self {
         let mut home = Self { folder, log, ambient, running: None, opened: Opened::default() };
-        home.run(arriving);
+        home.run(arriving).await;
         home
     }
 
@@ -70,7 +71,7 @@ impl Home {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         meanwhile(&self.folder);
-        self.run(arriving);
+        self.run(arriving).await;
     }
 
     /// Ends the host and opens it again.
@@ -78,15 +79,8 @@ impl Home {
         self.restart_after(|_| ()).await;
     }
 
-    fn run(&mut self, arriving: mpsc::Receiver<MemoryInbound>) {
-        let source = self.ambient.clone();
-        let settings = StoreSettings {
-            folder: self.folder.clone(),
-            log: Identity::from_seed(&self.log.to_seed()),
-            entropy: Arc::new(move |bytes| source.fill(bytes)),
-            bodies: BodyLimits::default(),
-        };
-        let (store, opened) = open_patiently(settings);
+    async fn run(&mut self, arriving: mpsc::Receiver<MemoryInbound>) {
+        let (store, opened) = self.open_patiently().await;
         self.opened = opened;
         let log = Identity::from_seed(&self.log.to_seed());
         let host = Host::new(store, log, Registration::Open, self.ambient.clone());
@@ -94,11 +88,25 @@ impl Home {
         let accepting = tokio::spawn(accept(host.clone(), arriving, stopped));
         self.running = Some(Running { host, stop, accepting });
     }
-}
 
-/// Opens the store; the lock of the one before is let go of by a thread that may still be ending.
-fn open_patiently(settings: StoreSettings) -> (Store, Opened) {
-    Store::open(settings, &mut |_| ()).expect("the store opens")
+    /// Opens the store; the lock of the one before is let go of by a thread that may still be ending.
+    async fn open_patiently(&self) -> (Store, Opened) {
+        let mut tries = 0;
+        loop {
+            let source = self.ambient.clone();
+            let settings = StoreSettings {
+                folder: self.folder.clone(),
+                log: Identity::from_seed(&self.log.to_seed()),
+                entropy: Arc::new(move |bytes| source.fill(bytes)),
+                bodies: BodyLimits::default(),
+            };
+            match Store::open(settings, &mut |_| ()) {
+                Err(OpenError::Prepare(PrepareError::InUse)) if tries < TRIES_MAX => tries += 1,
+                opened => return opened.expect("the store opens"),
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }
 
 /// Serves streams until told to stop; cuts off what is still open then.
@@ -124,3 +132,6 @@ async fn accept(
     sessions.shutdown().await;
     arriving
 }
+
+/// Times that a lock is waited for, 5 ms each.
+const TRIES_MAX: u32 = 2000;

@@ -70,7 +70,7 @@ impl World {
         let (connect, arriving) = mpsc::channel(ARRIVING_MAX);
         let ambient = Ambient::fixed(START, number_of(seed, "host"));
         let log = Identity::from_seed(&seed_of(seed, "host/log"));
-        let home = Home::start(folder.path().join("host"), log, ambient, arriving);
+        let home = Home::start(folder.path().join("host"), log, ambient, arriving).await;
         Self { seed, folder, home, connect, patients: BTreeMap::new(), facilities: BTreeMap::new() }
     }
 
@@ -100,6 +100,21 @@ impl World {
         self.facility(facility);
         let ends = (self.patients.get_mut(patient), self.facilities.get_mut(facility));
         (ends.0.expect("it was named"), ends.1.expect("it was named"))
+    }
+
+    /// Two devices at once.
+    pub fn devices(&mut self, one: &str, other: &str) -> (&mut PatientEnd, &mut PatientEnd) {
+        self.patient(one);
+        self.patient(other);
+        let (mut first, mut second) = (None, None);
+        for (name, end) in &mut self.patients {
+            match name {
+                name if name == one => first = Some(end),
+                name if name == other => second = Some(end),
+                _ => {}
+            }
+        }
+        (first.expect("it was named"), second.expect("two names are two devices"))
     }
 
     /// The running host.

@@ -88,7 +88,7 @@ async fn a_later_record_takes_the_place_of_an_earlier_one_of_the_same_depositor_
 async fn a_host_that_takes_nothing_more_stops_the_sender_and_fills_no_memory() {
     let mut scene = Scene::new(34).await;
     let vault = scene.vault;
-    let file = noise(64 << 20, 34);
+    let file = noise(24 << 20, 34);
     let new = scene.world.facility("A").writes(&file, imaging());
     let transport = scene.world.facility("A").agent.transport();
     let (reach, passed) = cutting(&scene.world, &transport, Vec::new());
@@ -105,6 +105,6 @@ async fn a_host_that_takes_nothing_more_stops_the_sender_and_fills_no_memory() {
     let stored =
         karute_node::flow::agent::deposit::deposit(&mut a.agent, &mut a.reach, vault, vec![new], &mut watch).await;
     let record = stored.unwrap().records[0].record;
-    assert!(ahead > 0 && ahead < 16 << 20, "{ahead} bytes were sealed and not yet sent");
+    assert!(ahead > 0 && ahead < 8 << 20, "{ahead} bytes were sealed and not yet sent");
     assert!(scene.hanako().reads(record).await.unwrap() == file);
 }

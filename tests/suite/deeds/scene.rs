@@ -8,7 +8,8 @@ use karute_consent::purpose::Purpose;
 use karute_consent::request::{Request, Selector};
 use karute_consent::scope::Action;
 use karute_node::agent::link::VaultLink;
-use karute_tests::world::{PatientEnd, Wire, World, deposits_to, kind, reads};
+use karute_node::flow::agent::fetch::Query;
+use karute_tests::world::{PatientEnd, Wire, World, deposits_to, kind, reads, wanted};
 
 /// Everyday data that most deeds are about.
 pub(super) fn lab() -> Kind {
@@ -108,6 +109,11 @@ impl Scene {
             resumes: None,
         }
     }
+}
+
+/// Whatever is in reach, for the purpose that the grant is for.
+pub(super) fn anything() -> Query {
+    Query { purpose: None, ..wanted(&[]) }
 }
 
 /// A file that does not compress and differs with `salt`.

@@ -56,8 +56,10 @@ pub(super) enum State {
     OtherMonth,
     /// G's one use is spent.
     UsesExhausted,
-    /// The same, and the request resumes the one that spent it.
+    /// The same, and the request resumes the one that spent it, which was a list.
     Resumed,
+    /// The same, but that list was narrower than the request.
+    ResumedBeyond,
     /// The same, more than 24 hours later.
     ResumedLate,
     /// The chain ends with a child of a grant of depth 0.
@@ -147,6 +149,8 @@ pub(super) enum Operation {
     Grant,
     /// Pass the last grant of the chain on, and have the home host write it down.
     PassOn,
+    /// Seal a later package of D on to its holder, after a sync.
+    PackageOn,
     /// Revoke the last grant of the chain.
     Revoke,
     /// Write a revocation of it into the ledger oneself.
@@ -187,7 +191,7 @@ impl Role {
 }
 
 impl State {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::NoGrant,
         Self::NoGrantOtherPurpose,
         Self::Valid,
@@ -200,6 +204,7 @@ impl State {
         Self::OtherMonth,
         Self::UsesExhausted,
         Self::Resumed,
+        Self::ResumedBeyond,
         Self::ResumedLate,
         Self::BelowDepthZero,
         Self::Unregistered,
@@ -215,8 +220,13 @@ impl State {
         matches!(self, Self::BelowDepthZero | Self::Unregistered)
     }
 
+    /// The request says that it resumes the one that spent the use.
+    pub(super) fn resumes(self) -> bool {
+        matches!(self, Self::Resumed | Self::ResumedBeyond | Self::ResumedLate)
+    }
+
     pub(super) fn has_one_use(self) -> bool {
-        matches!(self, Self::UsesExhausted | Self::Resumed | Self::ResumedLate)
+        matches!(self, Self::UsesExhausted) || self.resumes()
     }
 }
 
@@ -242,7 +252,7 @@ impl Moment {
 
 impl Operation {
     /// In an order in which what one of them changes does not matter to those after it.
-    pub(super) const ALL: [Self; 23] = [
+    pub(super) const ALL: [Self; 24] = [
         Self::List,
         Self::Fetch,
         Self::Export,
@@ -259,6 +269,7 @@ impl Operation {
         Self::ReWrap,
         Self::Grant,
         Self::PassOn,
+        Self::PackageOn,
         Self::Revoke,
         Self::AppendRevocation,
         Self::Directory,

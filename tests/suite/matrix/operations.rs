@@ -4,7 +4,7 @@ use karute_consent::ask::{AskAnswer, AskEnvelope, Outcome};
 use karute_consent::encoding::to_bytes;
 use karute_consent::grant::{Grant, GrantCore};
 use karute_consent::id::{
-    AskId, AuthorityNumber, CollectionId, Digest, Generation, RecordId, RequestId, RootNumber, RunId, StatementId,
+    AskId, AuthorityNumber, CollectionId, RecordId, RequestId, RootNumber, RotationSequence, RunId, StatementId,
 };
 use karute_consent::ledger::{EntryKind, Item, LedgerState};
 use karute_consent::party::Identity;
@@ -119,6 +119,11 @@ pub(super) fn pass_on(vault: &Vault, role: Role, state: State) -> Append {
     append(0, vault, vec![item])
 }
 
+/// Something sealed for the holder of D, as after the rotation of the ledger.
+pub(super) fn package_on(vault: &Vault) -> message::PassOn {
+    message::PassOn { grant: vault.d, rotation: RotationSequence(1), package: noise() }
+}
+
 fn with_seal(core: GrantCore) -> Grant {
     Grant { core, sealed_hash: digest_of(&[SEALED]), package_hash: None }
 }
@@ -129,7 +134,7 @@ fn nonce(role: Role) -> Nonce {
 
 /// The next directory; the role signs the statement and the entry.
 pub(super) fn new_directory(vault: &Vault, ledger: &LedgerState, role: Role) -> (Append, Vec<Vec<u8>>) {
-    let (by_device, with) = directory(ledger, 3);
+    let (by_device, with) = directory(ledger, 4);
     let body = sign(by_device.payload().clone(), &identity(role)).unwrap();
     (appended(vault, ledger, EntryKind::Directory, &body, &with, &identity(role)), with)
 }
@@ -194,11 +199,11 @@ pub(super) fn run_in(
         run: RunId::from_bytes(short("run", name)),
         vault: vault.id(),
         collection,
-        generation: Generation(2),
+        generation: vault.generation(),
         epoch: START.month(),
         depositor: signer.key(),
         grant,
-        head: Head { size: vault.state.size(), root: Digest::from_bytes([0; 32]) },
+        head: Head { size: 0, root: digest_of(&[]) }, // of the ledger before its first entry
     };
     let run = facts.seal(&run_secret(name), &some_key(), Entropy::new([7; 64])).unwrap();
     sign(run, &signer).unwrap()
@@ -240,7 +245,7 @@ pub(super) fn re_wrap(vault: &Vault, role: Role) -> message::ReWraps {
         run: of.run,
         vault: of.vault,
         collection: LAB,
-        generation: Generation(2),
+        generation: vault.generation(),
         epoch: of.epoch,
         depositor: of.depositor,
         replaces: run.id(),

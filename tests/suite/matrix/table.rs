@@ -8,7 +8,8 @@ use karute_consent::scope::Action::{self, Audit, Deposit, Export, List, Read, Re
 
 use super::cell::{Cell, Moment, Operation, Role, State};
 
-type Rule = (&'static str, fn(&Cell) -> bool);
+/// A rule, cited, and the cells that it is about.
+pub(super) type Rule = (&'static str, fn(&Cell) -> bool);
 
 /// Why a request is denied: the number of the reason is the place, from 1.
 pub(super) const DENIALS: [Rule; 18] = [
@@ -49,7 +50,7 @@ pub(super) const PERMITS: [Rule; 7] = [
     ("G: deposit, list and read for treatment", |c| {
         c.role == Role::Holder
             && matches!(c.action, Deposit | List | Read)
-            && matches!(c.state, State::Valid | State::Resumed)
+            && (c.state == State::Valid || c.state == State::Resumed && c.action == List)
             && c.moment != Moment::AtEnd
             && good_request(c)
     }),
@@ -142,9 +143,9 @@ fn granted_actions(role: Role) -> &'static [Action] {
     }
 }
 
-/// Only the holder of G made the earlier request, and under this very chain.
+/// C-49: only the holder of G made the earlier request, a list, and under this very chain.
 fn resumes_in_time(c: &Cell) -> bool {
-    c.role == Role::Holder && c.state == State::Resumed
+    c.role == Role::Holder && c.action == List && c.state == State::Resumed
 }
 
 /// The state is one of G alone, and the request asks for nothing else than its grant covers.
@@ -196,6 +197,14 @@ pub(super) fn end_of(operation: Operation, role: Role, state: State) -> End {
         Operation::Grant => may(device),
         // C-31, C-32: by the holder of a parent that is in the ledger and not revoked, within it on every axis.
         Operation::PassOn => may(role == Role::Holder && may_be_passed_on(state)),
+        // Protocol section 10: the issuer of a child grant, after a permitted sync; to a revoked grant nothing is passed on.
+        Operation::PackageOn if role == Role::Holder && matches!(state, State::Revoked | State::ParentRevoked) => {
+            End::NotDone
+        }
+        Operation::PackageOn => may(role == Role::Holder && state != State::BelowDepthZero),
+        // Whoever was shown a revocation could send it again: it says nothing new, and is answered in a session of its
+        // signer alone, which this is not.
+        Operation::Revoke if state == State::Revoked => may(false),
         // C-34: a device, the issuer, a holder in force with action revoke over all its collections.
         Operation::Revoke => may((device || matches!(role, Role::Parent | Role::ParentAsChild | Role::Guardian))
             && names_g_of_a_ledger(state)),

@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use karute_consent::directory::{CollectionLeaves, Directory};
 use karute_consent::grant::{Grant, GrantCore};
 use karute_consent::id::{
-    AuthorityNumber, CollectionId, Digest, DirectoryNumber, Generation, NodeId, RootNumber, Salt, Seq, StatementId,
-    VaultId,
+    AuthorityNumber, CollectionId, Digest, DirectoryNumber, Generation, NodeId, RootNumber, RotationSequence, Salt,
+    Seq, StatementId, VaultId,
 };
 use karute_consent::ledger::{Entry, EntryKind, Item, LedgerState, View, body_hash};
 use karute_consent::party::Identity;
 use karute_consent::purpose::Purpose;
-use karute_consent::revocation::{Revocation, RevocationReason};
+use karute_consent::revocation::{Revocation, RevocationReason, RotatedCollection, Rotation};
 use karute_consent::scope::{Action, Scope};
 use karute_consent::sealing::{SealingKey, Suite};
 use karute_consent::statement::{Statement, Verified, sign};
@@ -178,6 +178,17 @@ impl Vault {
         vault.append(EntryKind::Authority, &removal, &[SEALED.to_vec()], &identity(Role::Identity));
         let (directory, with) = self::directory(&vault.state, 2);
         vault.append(EntryKind::Directory, &directory, &with, &identity(Role::Device));
+        let rotated =
+            |collection| RotatedCollection { collection, generation: Generation(2), root_number: RootNumber(1) };
+        let rotation = Rotation {
+            vault: vault.id(),
+            cause: vault.state.authority_id(),
+            sequence: RotationSequence(1),
+            collections: vec![rotated(LAB), rotated(IMAGING)],
+            packages: Vec::new(),
+        };
+        let rotation = sign(rotation, &identity(Role::Device)).unwrap();
+        vault.append(EntryKind::Rotation, &rotation, &[], &identity(Role::Device));
         vault
     }
 
@@ -216,6 +227,13 @@ impl Vault {
     fn revokes(&mut self, grant: StatementId) {
         let revocation = revocation(self.id(), grant, &identity(Role::Device));
         self.append(EntryKind::Revocation, &revocation, &[], &identity(Role::Device));
+        let (directory, with) = directory(&self.state, 3);
+        self.append(EntryKind::Directory, &directory, &with, &identity(Role::Device));
+    }
+
+    /// The generation of both collections.
+    pub(super) fn generation(&self) -> Generation {
+        self.state.generation_in_force(LAB).unwrap()
     }
 
     fn append<T: Statement>(&mut self, kind: EntryKind, body: &Verified<T>, with: &[Vec<u8>], signer: &Identity) {

@@ -19,6 +19,8 @@ pub(super) enum Op {
     Delegate { p: u8, which: u8, t: u8 },
     /// A patient revokes.
     Revoke { p: u8, which: u8 },
+    /// The same, but the device is gone before it has made new keys: deposits go to the inbox until it is back.
+    RevokeOnly { p: u8, which: u8 },
     /// A facility deposits a file; there are few different files, so that some come twice.
     Deposit { p: u8, f: u8, kind: u8, file: u8 },
     /// A facility fetches everything under one of its grants.
@@ -59,10 +61,11 @@ pub(super) fn ops() -> impl Strategy<Value = Op> {
         4 => (p.clone(), f.clone(), 1..8_u8, 0..3_u8, proptest::option::weighted(0.2, 0..3_u8), 1..60_u8)
             .prop_map(|(p, f, kinds, months, of, days)| Op::GrantRead { p, f, kinds, months, of, days }),
         2 => (p.clone(), f.clone(), which).prop_map(|(p, f, which)| Op::GrantOnce { p, f, which }),
-        2 => (p.clone(), f.clone(), which).prop_map(|(p, f, which)| Op::GrantRecords { p, f, which }),
-        2 => (p.clone(), which, t).prop_map(|(p, which, t)| Op::Delegate { p, which, t }),
+        3 => (p.clone(), f.clone(), which).prop_map(|(p, f, which)| Op::GrantRecords { p, f, which }),
+        3 => (p.clone(), which, t).prop_map(|(p, which, t)| Op::Delegate { p, which, t }),
         2 => (p.clone(), which).prop_map(|(p, which)| Op::Revoke { p, which }),
-        8 => (p.clone(), f.clone(), kind.clone(), file.clone())
+        1 => (p.clone(), which).prop_map(|(p, which)| Op::RevokeOnly { p, which }),
+        12 => (p.clone(), f.clone(), kind.clone(), file.clone())
             .prop_map(|(p, f, kind, file)| Op::Deposit { p, f, kind, file }),
         3 => (p.clone(), which).prop_map(|(p, which)| Op::Fetch { p, which }),
         2 => (p.clone(), which).prop_map(|(p, which)| Op::RawFetch { p, which }),

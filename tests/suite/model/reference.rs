@@ -10,6 +10,8 @@ use karute_consent::time::Month;
 pub(super) struct Shelf {
     pub(super) records: Vec<Held>,
     pub(super) grants: Vec<Given>,
+    /// Kinds whose keys a revoked holder has, until there are new ones: section 9, pending.
+    pub(super) pending: BTreeSet<u8>,
     /// Devices taken in and not removed, by number.
     pub(super) devices: Vec<u32>,
     /// Devices ever taken in.
@@ -140,8 +142,17 @@ impl Shelf {
         grants.any(|place| self.in_force(place, now))
     }
 
-    /// A sync files what waits in the inbox.
+    /// Section 9: a revocation touches the kinds of a grant that comes with keys of collections.
+    pub(super) fn touches(&mut self, place: usize) {
+        let grant = &self.grants[place];
+        if grant.what == For::Reading && grant.records.is_none() {
+            self.pending.extend(grant.kinds.clone());
+        }
+    }
+
+    /// A sync makes new keys where they are due, and files what waits in the inbox.
     pub(super) fn files_inbox(&mut self, step: usize) {
+        self.pending.clear();
         for record in self.records.iter_mut().filter(|record| record.in_inbox && !record.gone) {
             record.in_inbox = false;
             record.filed = step;

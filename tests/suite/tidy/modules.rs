@@ -11,7 +11,7 @@ const ROOTS: [(&str, &[&str]); 5] = [
     ("consent/src", &["lib.rs"]),
     ("protocol/src", &["lib.rs"]),
     ("node/src", &["lib.rs", "main.rs"]),
-    ("tests/src", &["lib.rs"]),
+    ("tests/src", &["lib.rs", "bin/vectors.rs"]),
     ("tests/suite", &["main.rs"]),
 ];
 

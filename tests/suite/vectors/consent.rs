@@ -129,13 +129,13 @@ fn decided(input: &Value) -> Outcome {
     let spent: BTreeMap<_, _> =
         uses.iter().map(|(grant, n)| (id(grant), n.as_u64().expect("a number") as u32)).collect();
     let asks = env["askers"].as_array().expect("keys").iter().filter(|key| **key == hex(request.signer().as_bytes()));
-    let earlier = || Earlier {
-        id: request.payload().resumes.expect("a resumed request names one"),
-        signer: request.signer(),
-        chain: request.payload().chain.clone(),
-        permitted: clock.now.minus_secs(3600),
+    let earlier = |it: &Value| {
+        let earlier = open::<Request>(bytes(it, "request")).expect("it was permitted");
+        let Request { id, chain, action, selector, .. } = earlier.payload().clone();
+        let permitted = Timestamp::from_secs(number(it, "permitted"));
+        Earlier { id, signer: earlier.signer(), chain, action, selector, permitted }
     };
-    let resumed = input["resume"].as_bool().unwrap_or(false).then(earlier);
+    let resumed = input.get("earlier").map(earlier);
     let memory = Memory { spent, resumed, asks_waiting: asks.count() as u32 };
     Ok(Some(match decide(&request, &state, &session, &memory, clock) {
         Ok(_) => json!("permit"),

@@ -7,18 +7,20 @@ use serde_json::json;
 
 use crate::cli::agent::{card_text, open_facility};
 use crate::cli::frame::Frame;
-use crate::cli::picture;
+use crate::cli::picture::{self, Draw};
 use crate::failure::Failure;
 use crate::home::write_atomic;
 
 /// Show this party's card, which patients need for a grant
+///
+/// Bring it to the patient by any way: it is no secret and carries no right, but the patient should make sure whose it is.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  karute facility card --out hospital-a.card\n  karute facility card --qr")]
 pub(super) struct CardArgs {
     /// Write the card into this file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Show it as a QR picture too
+    /// Draw its QR picture, however wide the terminal is
     #[arg(long)]
     qr: bool,
 }
@@ -32,13 +34,11 @@ impl CardArgs {
         }
         let shown =
             json!({ "party": facility.party().to_string(), "name": facility.name(), "card": text, "out": self.out });
-        let picture = self.qr.then(|| picture::qr(&text)).flatten();
-        if self.qr && picture.is_none() {
-            frame.remark("the card is too long for one QR code: give it as a file with --out");
-        }
         frame.show(&shown, || {
             let mut lines = format!("party  {}\nname   {}\n", facility.party(), facility.name());
-            lines.push_str(&picture.unwrap_or_default());
+            if self.qr || self.out.is_none() {
+                lines.push_str(&picture::block(&text, Draw::of_flag(self.qr)));
+            }
             match &self.out {
                 Some(path) => lines.push_str(&format!("card   {}", path.display())),
                 None => lines.push_str(&format!("\n{text}")),

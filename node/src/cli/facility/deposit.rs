@@ -7,7 +7,7 @@ use karute_consent::category::{Category, Sensitivity};
 use karute_consent::id::RecordId;
 use serde_json::json;
 
-use super::query::VaultArgs;
+use super::query::{VaultArgs, without_grant};
 use crate::cli::agent::{Follow, json as as_json, network, open_facility, record};
 use crate::cli::frame::Frame;
 use crate::cli::output::size;
@@ -89,7 +89,7 @@ impl DepositArgs {
             Ok(deposit(&mut facility, &mut reach, vault, records, &mut |step| follow.step(step)).await?)
         });
         follow.finish();
-        let deposited = deposited?;
+        let deposited = deposited.map_err(|failure| without_grant(failure, &facility, vault))?;
         frame.show(&as_json(&deposited)?, || deposited_text(&deposited))
     }
 

@@ -2,12 +2,11 @@
 
 use clap::Args;
 
-use super::query::{QueryArgs, VaultArgs};
+use super::query::{QueryArgs, VaultArgs, without_grant};
 use crate::cli::agent::{Names, json, network, open_facility, records_text};
 use crate::cli::frame::Frame;
 use crate::failure::Failure;
 use crate::flow::agent::list::list;
-use crate::flow::agent::sync::sync_facility;
 
 /// List the records in a vault that this facility may read
 #[derive(Debug, Args)]
@@ -31,18 +30,11 @@ impl ListArgs {
         let vault = self.vault.find(&mut facility)?;
         let found = frame.run(async {
             let mut reach = network(&facility.transport())?;
-            let grants = match self.query.names_grant() {
-                true => sync_facility(&mut facility, &mut reach, vault)
-                    .await?
-                    .grants
-                    .iter()
-                    .map(|line| line.grant)
-                    .collect(),
-                false => Vec::new(),
-            };
+            let grants = self.query.known_grants(&mut facility, &mut reach, vault).await?;
             let query = self.query.query(&grants)?;
             Ok(list(&mut facility, &mut reach, vault, query).await?)
-        })?;
+        });
+        let found = found.map_err(|failure| without_grant(failure, &facility, vault))?;
         frame.show(&json(&found)?, || records_text(&found, &Names::new(), self.all))
     }
 }

@@ -13,6 +13,8 @@ mod withdraw;
 
 use clap::{Args, Subcommand};
 
+pub(in crate::cli) use fetch::part_text;
+
 use super::frame::Frame;
 use crate::failure::Failure;
 

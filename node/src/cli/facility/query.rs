@@ -11,6 +11,8 @@ use crate::cli::agent::record;
 use crate::cli::values::{Kinds, by_prefix, kinds, month, month_range, text_or_file, words};
 use crate::failure::{Failure, FailureKind};
 use crate::flow::agent::fetch::Query;
+use crate::flow::agent::reach::Reach;
+use crate::flow::agent::sync::sync_facility;
 use karute_protocol::particulars::ActingPerson;
 
 /// A vault by its link, or one known already by the beginning of its id.
@@ -101,8 +103,39 @@ impl QueryArgs {
         })
     }
 
-    /// Whether a grant is named.
-    pub(super) fn names_grant(&self) -> bool {
-        self.grant.is_some()
+    /// The grants that one of them may be named among; asked for only when one is named.
+    pub(super) async fn known_grants(
+        &self,
+        facility: &mut Facility,
+        reach: &mut Reach,
+        vault: VaultId,
+    ) -> Result<Vec<StatementId>, Failure> {
+        if self.grant.is_none() {
+            return Ok(Vec::new());
+        }
+        Ok(sync_facility(facility, reach, vault).await?.grants.iter().map(|line| line.grant).collect())
     }
+
+    /// Whether just one record is named.
+    pub(super) fn names_one_record(&self) -> bool {
+        self.record.len() == 1
+    }
+}
+
+/// Says what is missing where a party that holds no grant at all was refused or found nothing.
+pub(super) fn without_grant(failure: Failure, facility: &Facility, vault: VaultId) -> Failure {
+    let holds_one = facility
+        .known(vault)
+        .is_ok_and(|known| known.view().state().is_ok_and(|state| state.is_holder(facility.party())));
+    match failure.kind() {
+        FailureKind::Refused | FailureKind::NotFound if !holds_one => no_grant_yet(failure.kind()),
+        _ => failure,
+    }
+}
+
+fn no_grant_yet(kind: FailureKind) -> Failure {
+    Failure::new(kind, "there is no grant for this vault yet").hint(
+        "ask the patient for one: karute facility request --send --category KIND, or hand over the card that karute facility \
+         card shows",
+    )
 }

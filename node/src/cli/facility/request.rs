@@ -10,19 +10,22 @@ use karute_consent::time::Month;
 use super::query::VaultArgs;
 use crate::cli::agent::{json, network, open_facility};
 use crate::cli::frame::Frame;
-use crate::cli::picture;
-use crate::cli::values::{Kinds, kinds, month, month_range, words};
+use crate::cli::picture::{self, Draw};
+use crate::cli::values::{Kinds, asked_text, kinds, month, month_range, words};
 use crate::failure::{Failure, FailureKind};
-use crate::flow::agent::ask::{Wish, ask, ask_text};
+use crate::flow::agent::ask::{AskText, Wish, ask, ask_text};
 use crate::home::write_atomic;
 
-/// Ask a patient for access: as text and QR picture, or with --send into the vault's mailbox
+/// Ask a patient for access: as text, or with --send into the vault's mailbox
+///
+/// With --send a short text and a small QR picture name the request; the patient needs no more. Without it the whole request is
+/// the text, whose QR picture is drawn where the terminal is wide enough.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   karute facility request --category prescription,allergy --days 2 --note 'First visit today'
   karute facility request --category imaging --send --vault karute:vault:...
-  karute facility request --action deposit --category all --days 366 --out ask.txt")]
+  karute facility request --action deposit --category prescription,imaging --days 366 --out ask.txt")]
 pub(super) struct RequestArgs {
     /// Kinds of data: prescription, imaging, lab/sensitive ...
     #[arg(long, value_name = "KIND", value_delimiter = ',', required = true)]
@@ -50,9 +53,12 @@ pub(super) struct RequestArgs {
     send: bool,
     #[command(flatten)]
     vault: VaultArgs,
-    /// Write the text into this file
+    /// Write the whole request as text into this file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Draw the QR picture of the whole request, however wide the terminal is
+    #[arg(long, conflicts_with = "send")]
+    qr: bool,
 }
 
 impl RequestArgs {
@@ -82,25 +88,36 @@ impl RequestArgs {
         if let Some(path) = &self.out {
             write_atomic(path, asked.text.as_bytes())?;
         }
-        frame.show(&json(&asked)?, || {
-            if self.send {
-                return format!(
-                    "request {} waits in the vault's mailbox; karute facility status tells the answer",
-                    asked.ask
-                );
-            }
-            match &self.out {
-                Some(path) => format!("request {} is in {}", asked.ask, path.display()),
-                None => {
-                    let picture = picture::qr(&asked.text).unwrap_or_default();
-                    format!(
-                        "{picture}\n{}\n\nrequest {}: the patient runs karute patient approve with this text",
-                        asked.text, asked.ask
-                    )
-                }
-            }
+        let mut shown = json(&asked)?;
+        if self.send {
+            shown["asked"] = asked_text(asked.ask).into();
+        }
+        let draw = Draw::of_flag(self.qr);
+        frame.show(&shown, || match (self.send, &self.out) {
+            (true, _) => sent_text(&asked),
+            (false, Some(path)) => format!("{}request {} is in {}", qr_if(draw, &asked), asked.ask, path.display()),
+            (false, None) => format!(
+                "{}{}\n\nrequest {}: the patient runs karute patient approve with this text",
+                picture::block(&asked.text, draw),
+                asked.text,
+                asked.ask
+            ),
         })
     }
+}
+
+fn sent_text(asked: &AskText) -> String {
+    let short = asked_text(asked.ask);
+    format!(
+        "{}\n{short}\n\nThe request waits in the vault's mailbox. The patient sees it with karute patient requests and answers it\n\
+         with karute patient approve {short}\nkarute facility status tells the answer.",
+        picture::qr(&short).unwrap_or_default(),
+    )
+}
+
+/// The picture beside a file only when it is asked for.
+fn qr_if(draw: Draw, asked: &AskText) -> String {
+    if draw == Draw::Asked { picture::block(&asked.text, draw) } else { String::new() }
 }
 
 /// Longest time that can be asked for.

@@ -4,9 +4,11 @@ mod init;
 mod run;
 mod status;
 
-use clap::{Args, Subcommand};
+use clap::builder::PossibleValue;
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::frame::Frame;
+use crate::config::Registration;
 use crate::failure::Failure;
 
 /// Host vaults that this machine cannot read
@@ -30,5 +32,18 @@ impl NodeArgs {
             NodeCommand::Run(args) => args.run(frame),
             NodeCommand::Status(args) => args.run(frame),
         }
+    }
+}
+
+impl ValueEnum for Registration {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Closed, Self::Code]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Closed => PossibleValue::new("closed").help("Nobody"),
+            Self::Code => PossibleValue::new("code").help("Whoever shows the code that `karute node init` printed"),
+        })
     }
 }

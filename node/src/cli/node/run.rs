@@ -8,13 +8,13 @@ use serde_json::json;
 use crate::cli::frame::{Frame, Role};
 use crate::config::{NodeConfig, NodeLimits, Registration};
 use crate::failure::{Failure, FailureKind};
-use crate::flow::host::run::Node;
+use crate::flow::host::run::{Ending, Node};
 use crate::flow::host::{Host, Registration as Admission};
 use crate::home::Home;
 use crate::net::ListenError;
 use crate::node_keys::NodeKeys;
 use crate::vault::bodies::BodyLimits;
-use crate::vault::journal::PrepareError;
+use crate::vault::journal::{PrepareError, StopReason};
 use crate::vault::{OpenError, Store, StoreSettings};
 
 /// Run a node until Ctrl-C
@@ -60,9 +60,9 @@ impl RunArgs {
                 text.push_str("running; Ctrl-C ends it");
                 text
             })?;
-            node.run(told_to_stop()).await;
+            let ending = node.run(told_to_stop()).await;
             host.close();
-            Ok(())
+            ended(ending)
         })
     }
 }
@@ -110,6 +110,21 @@ fn not_opened(error: OpenError) -> Failure {
     Failure::new(kind, error).during("opening the store").hint(hint)
 }
 
+/// A node that was told to end has done its work; one whose store stopped has not.
+fn ended(ending: Ending) -> Result<(), Failure> {
+    let why = match ending {
+        Ending::Asked => return Ok(()),
+        Ending::StoreStopped(StopReason::Write) => "the journal could not be written",
+        Ending::StoreStopped(StopReason::Sync) => "the disk did not confirm what was written",
+        Ending::StoreStopped(StopReason::Erase) => "an erased record could not be overwritten",
+        Ending::StoreStopped(StopReason::Apply) => "the index could not take what the journal holds",
+        Ending::StoreStopped(StopReason::WriterGone) => "the journal's writer ended",
+    };
+    Err(Failure::new(FailureKind::Storage, format!("the store has stopped: {why}"))
+        .during("running the node")
+        .hint("look at the disk and its free space, then run the command again: what was acknowledged is safe"))
+}
+
 fn not_listening(error: ListenError) -> Failure {
     let kind = match &error {
         ListenError::PortInUse(_) => FailureKind::Busy,
@@ -135,4 +150,21 @@ async fn told_to_stop() {
         }
     }
     let _ = tokio::signal::ctrl_c().await; // without signals the process is ended from outside
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_node_that_was_told_to_end_succeeds() {
+        assert!(ended(Ending::Asked).is_ok());
+        for reason in
+            [StopReason::Write, StopReason::Sync, StopReason::Erase, StopReason::Apply, StopReason::WriterGone]
+        {
+            let failure = ended(Ending::StoreStopped(reason)).unwrap_err();
+            assert_eq!(failure.kind(), FailureKind::Storage);
+            assert!(failure.advice().is_some());
+        }
+    }
 }

@@ -11,6 +11,7 @@ use crate::config::NodeConfig;
 use crate::failure::{Failure, FailureKind};
 use crate::home::Home;
 use crate::node_keys::{NodeFacts, NodeKeys};
+use crate::vault::Store;
 
 /// Show a node's address, whether it runs, and what its folder takes on the disk
 #[derive(Debug, Args)]
@@ -37,12 +38,13 @@ impl StatusArgs {
         let addresses: Vec<String> =
             config.addresses().iter().map(|address| format!("{address}/p2p/{}", facts.peer)).collect();
         let bytes = bytes_under(&path);
+        let damaged = Store::index_is_distrusted(&path.join("store"));
         let code = match self.code {
             true => Some(NodeKeys::open(&path, &frame.passphrase()?)?.registration_code()),
             false => None,
         };
         let shown = json!({ "home": path, "node": facts.node, "peer": facts.peer, "addresses": addresses,
-            "running": running, "disk_bytes": bytes, "registration_code": code });
+            "running": running, "index_damaged": damaged, "disk_bytes": bytes, "registration_code": code });
         frame.show(&shown, || {
             let state = if running { "running" } else { "stopped" };
             let mut text = format!("node      {}\nfolder    {}\nstate     {state}\n", facts.node, path.display());
@@ -51,6 +53,9 @@ impl StatusArgs {
             }
             if let Some(code) = &code {
                 text.push_str(&format!("code      {code}\n"));
+            }
+            if damaged {
+                text.push_str("index     damaged; made anew at the next start\n");
             }
             text.push_str(&format!("on disk   {}", output::size(bytes)));
             text

@@ -8,7 +8,7 @@ use super::grant::granted_text;
 use super::wording::{Agreed, Language};
 use crate::cli::agent::{json, network, open_patient};
 use crate::cli::frame::Frame;
-use crate::cli::values::{Kinds, by_prefix, kinds, month, month_range, text_or_file, words};
+use crate::cli::values::{Kinds, asked_id, by_prefix, kinds, month, month_range, text_or_file, words};
 use crate::failure::{Failure, FailureKind};
 use crate::flow::agent::approve::{Approve, Narrow, approve, decline};
 use crate::flow::agent::lines::AskLine;
@@ -23,10 +23,11 @@ use crate::flow::agent::requests::{read_ask, requests};
 Examples:
   karute patient approve 0a1b2c3d
   karute patient approve 0a1b2c3d --category prescription --days 30
+  karute patient approve karute:asked:0a1b2c3d4e5f60718293a4b5c6d7e8f9
   karute patient approve ask.txt
   karute patient approve 0a1b2c3d --decline")]
 pub(super) struct ApproveArgs {
-    /// The request: the beginning of its id, its text karute:ask:..., or a file with the text
+    /// The request: the beginning of its id, karute:asked:..., its whole text karute:ask:..., or a file with that
     ask: String,
     /// Only these of the kinds asked for
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
@@ -46,7 +47,7 @@ pub(super) struct ApproveArgs {
     /// Language of the consent text [default: the environment's]
     #[arg(long, value_enum)]
     language: Option<Language>,
-    /// Say no; the facility is told
+    /// Say no; a facility whose request came through the mailbox is told
     #[arg(long, conflicts_with_all = ["category", "action", "from", "until", "days"])]
     decline: bool,
 }
@@ -59,27 +60,20 @@ impl ApproveArgs {
             let ask = self.find(&mut patient, &mut reach).await?;
             if self.decline {
                 let declined = decline(&mut patient, &mut reach, &ask.text).await?;
-                return frame
-                    .show(&json(&declined)?, || format!("declined; {} is told so at its next visit", ask.name));
+                return frame.show(&json(&declined)?, || declined_text(&ask.name, declined.told));
             }
             let wanted = self.wanted(&ask, patient.name())?;
+            let agreed = wanted.text.clone();
             let granted = approve(&mut patient, &mut reach, wanted).await?;
-            frame.show(&json(&granted)?, || granted_text(&granted))
+            frame.show(&json(&granted)?, || granted_text(&granted, &agreed))
         })
     }
 
     async fn find(&self, patient: &mut crate::agent::patient::Patient, reach: &mut Reach) -> Result<AskLine, Failure> {
-        let looks_like_id = self.ask.len() <= ID_DIGITS && self.ask.bytes().all(|b| b.is_ascii_hexdigit());
-        if !looks_like_id {
-            return Ok(read_ask(&text_or_file(&self.ask, "karute:ask:")?)?);
+        match asked_id(&self.ask) {
+            Some(id) => named(id, requests(patient, reach).await?),
+            None => Ok(read_ask(&text_or_file(&self.ask, "karute:ask:")?)?),
         }
-        let waiting = requests(patient, reach).await?;
-        let known: Vec<_> = waiting.iter().map(|line| line.ask).collect();
-        let ask = by_prefix(&self.ask, &known, "request")?;
-        waiting
-            .into_iter()
-            .find(|line| line.ask == ask)
-            .ok_or_else(|| Failure::new(FailureKind::NotFound, "no such request"))
     }
 
     fn wanted(&self, ask: &AskLine, patient: &str) -> Result<Approve, Failure> {
@@ -113,5 +107,30 @@ impl ApproveArgs {
     }
 }
 
-/// Hexadecimal digits of an ask's id.
-const ID_DIGITS: usize = 32;
+/// The one of these whose id begins so.
+pub(super) fn named(id: &str, waiting: Vec<AskLine>) -> Result<AskLine, Failure> {
+    let known: Vec<_> = waiting.iter().map(|line| line.ask).collect();
+    let ask = by_prefix(id, &known, "request")?;
+    let found = waiting.into_iter().find(|line| line.ask == ask);
+    found.ok_or_else(|| Failure::new(FailureKind::NotFound, "no such request"))
+}
+
+fn declined_text(name: &str, told: bool) -> String {
+    match told {
+        true => format!("declined; {name} is told so at its next visit to the node"),
+        false => {
+            format!("declined: nothing is granted. The request did not come through the node, so {name} is not told")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_asked_through_the_node_is_said_to_be_told() {
+        assert!(declined_text("Hospital B", true).contains("is told so"));
+        assert!(declined_text("Hospital B", false).contains("is not told"));
+    }
+}

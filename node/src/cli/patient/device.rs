@@ -1,5 +1,7 @@
 //! `karute patient device`: the devices that may act for the patient.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use karute_consent::id::PartyKey;
 use serde_json::json;
@@ -7,15 +9,19 @@ use serde_json::json;
 use crate::agent::link::VaultLink;
 use crate::agent::patient::Patient;
 use crate::agent::store::Store;
-use crate::cli::agent::{json as as_json, network, open_patient, settings};
+use crate::cli::agent::{json as as_json, kinds_text, network, open_patient, settings, short_key};
 use crate::cli::frame::{Frame, Role};
+use crate::cli::moment;
+use crate::cli::picture::{self, Draw};
 use crate::cli::table::{Table, counted};
 use crate::cli::values::text_or_file;
-use crate::cli::{moment, picture};
 use crate::failure::{Failure, FailureKind};
 use crate::flow::agent::device::{approve_device, finish_join, join_text, remove_device};
+use crate::flow::agent::grants::grants_signed_by;
+use crate::flow::agent::lines::GrantLine;
 use crate::flow::agent::status::patient_status;
 use crate::flow::agent::sync::sync_patient;
+use crate::home::write_atomic;
 
 /// List, add and remove the devices of the vault
 #[derive(Debug, Args)]
@@ -51,6 +57,12 @@ struct JoinArgs {
     /// The vault's link, once the old device has approved this one
     #[arg(long, value_name = "LINK")]
     vault: Option<String>,
+    /// Write the text for the old device into this file
+    #[arg(long, value_name = "FILE", conflicts_with = "vault")]
+    out: Option<PathBuf>,
+    /// Draw its QR picture, however wide the terminal is
+    #[arg(long, conflicts_with = "vault")]
+    qr: bool,
 }
 
 /// Let a new device act for you; only the device that holds the identity key can
@@ -111,13 +123,22 @@ impl JoinArgs {
                 Patient::create_in(&home, &frame.new_passphrase()?, &frame.ambient(), &name)?
             }
         };
+        if self.vault.is_none() && patient.vault().is_some() {
+            return Err(Failure::new(FailureKind::InvalidInput, format!("{} has a vault already", home.display()))
+                .hint("run this on the new device, or with another folder: --home"));
+        }
         let Some(link) = self.vault else {
             let text = join_text(&patient);
-            return frame.show(&json!({ "join": text, "key": patient.device().to_string() }), || {
-                let picture = picture::qr(&text).unwrap_or_default();
-                format!(
-                    "{picture}\n{text}\n\nShow this to the device that has the vault: karute patient device approve ..."
-                )
+            if let Some(path) = &self.out {
+                write_atomic(path, text.as_bytes())?;
+            }
+            let draw = Draw::of_flag(self.qr);
+            return frame.show(&json!({ "join": text, "key": patient.device().to_string() }), || match &self.out {
+                Some(path) => format!("on the old device run: karute patient device approve {}", path.display()),
+                None => format!(
+                    "{}{text}\n\nOn the device that has the vault run: karute patient device approve karute:join:...",
+                    picture::block(&text, draw)
+                ),
             });
         };
         let link: VaultLink = text_or_file(&link, "karute:vault:")?.parse().map_err(not_a_link)?;
@@ -153,17 +174,45 @@ impl RemoveArgs {
             let mut reach = network(&patient.transport())?;
             Ok(remove_device(&mut patient, &mut reach, self.key).await?)
         })?;
-        frame.show(&as_json(&changed)?, || {
+        let still = grants_signed_by(&patient, self.key, frame.ambient().now())?;
+        let mut shown = as_json(&changed)?;
+        shown["grants_in_force"] = as_json(&still)?;
+        frame.show(&shown, || {
             format!(
                 "device {} is out: the node refuses it from now on\n\
                  {} got new keys that it does not have; {} got them too\n\
-                 What it already holds it can still read: that cannot be taken back.",
+                 What it already holds it can still read: that cannot be taken back.\n{}",
                 changed.key,
                 counted(changed.rotated.len(), "collection"),
-                counted(changed.resealed as usize, "holder")
+                counted(changed.resealed as usize, "holder"),
+                still_granted(&still),
             )
         })
     }
+}
+
+/// What a removed device granted stays granted: each of it with the line that ends it.
+fn still_granted(still: &[GrantLine]) -> String {
+    if still.is_empty() {
+        return "No grant that it signed is in force.".to_owned();
+    }
+    let mut text = format!(
+        "\n{} that it signed {} in force. If somebody else had the device, end what you do not know:\n",
+        counted(still.len(), "grant"),
+        if still.len() == 1 { "is still" } else { "are still" }
+    );
+    for line in still {
+        let actions: Vec<&str> = line.actions.iter().map(|action| action.word()).collect();
+        let holder = line.holder_name.clone().unwrap_or_else(|| short_key(line.holder));
+        text.push_str(&format!(
+            "  karute patient revoke {}   # {holder}: {} {}, until {}\n",
+            &line.grant.to_string()[..12],
+            actions.join(", "),
+            kinds_text(&line.kinds),
+            moment::minute(line.not_after)
+        ));
+    }
+    text
 }
 
 pub(super) fn not_a_link(error: impl std::error::Error + Send + Sync + 'static) -> Failure {

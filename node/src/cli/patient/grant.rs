@@ -3,7 +3,6 @@
 use clap::Args;
 use karute_consent::card::Card;
 use karute_consent::id::PartyKey;
-use karute_consent::purpose::Purpose;
 use karute_consent::statement::Unverified;
 use karute_consent::template::{Keys, Template};
 use karute_consent::time::Month;
@@ -19,8 +18,10 @@ use crate::flow::agent::lines::Granted;
 
 /// Give a party a right to your records, or to deposit
 ///
-/// Templates: first-visit (2 days), ongoing-care (90 days), referral and pharmacy (single records, pharmacy once),
-/// guardian, study, deposit (no right to read). The keys travel inside the grant: the node never has them.
+/// Templates, with their days by default and at most: first-visit 1/2, ongoing-care 90/366, referral 30/90 (single records),
+/// pharmacy 7/30 (single records, once), guardian 90/366 (may read the trail, revoke and pass on), study 90/366,
+/// deposit 90/366 (no right to read). Each fixes what for: care, except guardian (family) and study (research).
+/// The keys travel inside the grant: the node never has them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -49,16 +50,10 @@ pub(super) struct GrantArgs {
     /// Only records that this party deposited, by its key; may be repeated
     #[arg(long, value_name = "KEY")]
     depositor: Vec<PartyKey>,
-    /// What for, if the template allows a choice
-    #[arg(long, value_delimiter = ',', value_parser = words!(Purpose))]
-    purpose: Vec<Purpose>,
     /// Days from now [default: the template's]
     #[arg(long)]
     days: Option<u32>,
-    /// How often it can be used [default: the template's]
-    #[arg(long, value_name = "N")]
-    uses: Option<u32>,
-    /// How deeply the holder may pass it on [default: the template's]
+    /// How deeply the holder may pass it on; only referral leaves a choice, 0 or 1 [default: the template's]
     #[arg(long, value_name = "N")]
     delegate: Option<u8>,
     /// Language of the consent text [default: the environment's]
@@ -71,11 +66,12 @@ impl GrantArgs {
         let card = card(&self.to)?;
         let mut patient = open_patient(frame)?;
         let wanted = self.wanted(card, &patient)?;
+        let agreed = wanted.text.clone();
         let granted = frame.run(async {
             let mut reach = network(&patient.transport())?;
             Ok(grant(&mut patient, &mut reach, wanted).await?)
         })?;
-        frame.show(&json(&granted)?, || granted_text(&granted))
+        frame.show(&json(&granted)?, || granted_text(&granted, &agreed))
     }
 
     fn wanted(self, card: Vec<u8>, patient: &Patient) -> Result<NewGrant, Failure> {
@@ -103,7 +99,6 @@ impl GrantArgs {
                 .during("checking the card")
                 .hint("ask the party for its card anew")
         })?;
-        let purposes = if self.purpose.is_empty() { vec![terms.purpose] } else { self.purpose.clone() };
         let language = self.language.unwrap_or_else(Language::of_environment);
         let text = language.text(&Agreed {
             patient: patient.name(),
@@ -112,9 +107,9 @@ impl GrantArgs {
             kinds: &kinds,
             months: months.map(|range| (range.from(), range.to().previous().unwrap_or(range.from()))),
             records: records.len(),
-            purposes: &purposes,
+            purposes: &[terms.purpose],
             days: self.days.unwrap_or_else(|| u32::from(terms.days_default)),
-            uses: self.uses.or(terms.uses),
+            uses: terms.uses,
         });
         Ok(NewGrant {
             card,
@@ -124,9 +119,9 @@ impl GrantArgs {
             months,
             records,
             depositors: self.depositor,
-            purposes: (!self.purpose.is_empty()).then_some(self.purpose),
+            purposes: None,
             days: self.days,
-            uses: self.uses,
+            uses: None,
             depth: self.delegate,
             obligations: Vec::new(),
             language: language.tag().to_owned(),
@@ -136,17 +131,34 @@ impl GrantArgs {
 }
 
 /// What was granted, as the patient reads it afterwards.
-pub(super) fn granted_text(granted: &Granted) -> String {
+pub(super) fn granted_text(granted: &Granted, agreed: &str) -> String {
     let actions: Vec<&str> = granted.actions.iter().map(|action| action.word()).collect();
     let uses = granted.uses.map_or(String::new(), |uses| format!("uses    {uses}\n"));
     format!(
-        "grant   {}\nto      {}  {}\nmay     {}\nkinds   {}\nfrom    {}\n{uses}end it  karute patient revoke {}",
+        "grant   {}\nto      {}  {}\nmay     {}\nkinds   {}\nfrom    {}\n{uses}text    {}\nend it  karute patient revoke {}",
         granted.grant,
         granted.holder_name,
         granted.holder,
         actions.join(", "),
         kinds_text(&granted.kinds),
         span(granted.not_before, granted.not_after),
+        agreed.replace('\n', "\n        "),
         &granted.grant.to_string()[..12],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_names_each_template_with_its_days() {
+        let help = GrantArgs::augment_args(clap::Command::new("grant")).render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for template in Template::ALL {
+            let terms = template.terms();
+            let said = format!("{template} {}/{}", terms.days_default, terms.days_max);
+            assert!(help.contains(&said), "{said}: {help}");
+        }
+    }
 }

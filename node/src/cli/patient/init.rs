@@ -8,7 +8,7 @@ use serde_json::json;
 use super::sheet;
 use crate::agent::patient::Patient;
 use crate::agent::store::Store;
-use crate::cli::agent::{network, settings};
+use crate::cli::agent::{NodeAddress, network, settings};
 use crate::cli::frame::{Frame, Role};
 use crate::cli::picture;
 use crate::cli::values::{Kinds, kinds};
@@ -49,6 +49,7 @@ impl InitArgs {
     pub(super) fn run(self, frame: &Frame) -> Result<(), Failure> {
         let (home, config) = settings(frame, Role::Patient)?;
         let host = self.node.or(config.node).ok_or_else(|| missing("the node's address", "--node ADDRESS"))?;
+        check_address(&host)?;
         let mut patient = match Store::exists(&home) {
             true => Patient::open_in(&home, &frame.passphrase()?, &frame.ambient())?,
             false => {
@@ -82,7 +83,31 @@ impl InitArgs {
     }
 }
 
+/// An address that cannot be one is refused before anything is made.
+fn check_address(address: &str) -> Result<(), Failure> {
+    let wrong = |e| {
+        Failure::new(FailureKind::InvalidInput, e)
+            .during("reading the node's address")
+            .hint("copy it whole from karute node status, up to the end of .../p2p/12D3KooW...")
+    };
+    address.parse::<NodeAddress>().map(|_| ()).map_err(wrong)
+}
+
 fn missing(what: &str, flag: &str) -> Failure {
     Failure::new(FailureKind::Usage, format!("{what} is missing"))
         .hint(format!("give it with {flag}, or in config.toml"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_without_a_peer_id_is_refused_with_what_to_do() {
+        for address in ["", "192.0.2.1:7400", "/ip4/192.0.2.1/tcp/7400", "nonsense"] {
+            let failure = check_address(address).unwrap_err();
+            assert_eq!(failure.kind(), FailureKind::InvalidInput, "{address}");
+            assert!(failure.advice().unwrap().contains("karute node status"));
+        }
+    }
 }

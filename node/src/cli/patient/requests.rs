@@ -3,13 +3,14 @@
 use clap::Args;
 use karute_consent::category::Kind;
 
+use super::approve::named;
 use super::wording::purpose_words;
 use crate::agent::patient::Patient;
 use crate::cli::agent::{json, kinds_text, network, open_patient};
 use crate::cli::frame::Frame;
 use crate::cli::moment;
 use crate::cli::table::counted;
-use crate::cli::values::text_or_file;
+use crate::cli::values::{asked_id, text_or_file};
 use crate::failure::Failure;
 use crate::flow::agent::lines::{AskLine, RecordLine};
 use crate::flow::agent::reach::Reach;
@@ -21,22 +22,27 @@ use crate::flow::agent::requests::{read_ask, requests};
 #[command(after_help = "\
 Examples:
   karute patient requests
-  karute patient requests --read karute:ask:...")]
+  karute patient requests --read karute:asked:0a1b2c3d4e5f60718293a4b5c6d7e8f9
+  karute patient requests --read ask.txt")]
 pub(super) struct RequestsArgs {
-    /// Show this request instead of those that wait at the node: its text, or a file with it
+    /// Show only this request: the beginning of its id, karute:asked:..., its whole text karute:ask:..., or a file with that
     #[arg(long, value_name = "ASK")]
     read: Option<String>,
 }
 
 impl RequestsArgs {
     pub(super) fn run(self, frame: &Frame) -> Result<(), Failure> {
+        let id = self.read.as_deref().and_then(asked_id);
         let asks = match &self.read {
-            Some(typed) => vec![read_ask(&text_or_file(typed, "karute:ask:")?)?],
-            None => {
+            Some(typed) if id.is_none() => vec![read_ask(&text_or_file(typed, "karute:ask:")?)?],
+            _ => {
                 let mut patient = open_patient(frame)?;
                 frame.run(async {
                     let mut reach = network(&patient.transport())?;
                     let mut asks = requests(&mut patient, &mut reach).await?;
+                    if let Some(id) = id {
+                        asks = vec![named(id, asks)?];
+                    }
                     count_records(&mut asks, &mut patient, &mut reach).await?;
                     Ok(asks)
                 })?
@@ -46,7 +52,7 @@ impl RequestsArgs {
             true => "nobody asks".to_owned(),
             false => asks
                 .iter()
-                .map(|ask| ask_text(ask, self.read.as_deref().unwrap_or(&ask.ask.to_string())))
+                .map(|ask| ask_text(ask, self.read.as_deref().unwrap_or(&ask.ask.to_string()[..ID_DIGITS_SHOWN])))
                 .collect::<Vec<_>>()
                 .join("\n"),
         })
@@ -105,3 +111,6 @@ fn ask_text(ask: &AskLine, name: &str) -> String {
         name,
     )
 }
+
+/// Digits of an id in the line that is to be typed.
+const ID_DIGITS_SHOWN: usize = 12;

@@ -56,7 +56,7 @@ fn levels_text(revoked: &Revoked) -> String {
     ));
     text.push_str(&line(
         levels.appended,
-        format!("in the ledger: it has {} entries now, and no copy can leave this one out unseen", revoked.size),
+        format!("in the ledger, which has {} entries now", revoked.size),
         "not yet in the ledger: the home host will enter it",
     ));
     text.push_str(&line(

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::agent::{Follow, json, network, open_patient, record};
+use crate::cli::facility::part_text;
 use crate::cli::frame::Frame;
 use crate::cli::output::size;
+use crate::cli::values::part;
 use crate::failure::Failure;
+use crate::flow::agent::fetch_range::{Part, show_range};
 use crate::flow::agent::lines::Destination;
 use crate::flow::agent::show::show;
 
@@ -16,13 +19,17 @@ use crate::flow::agent::show::show;
 #[command(after_help = "\
 Examples:
   karute patient show 0a1b2c3d4e5f60718293a4b5c6d7e8f9
-  karute patient show 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --out ct.dcm")]
+  karute patient show 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --out ct.dcm
+  karute patient show 0a1b2c3d4e5f60718293a4b5c6d7e8f9 --range 0-132 --out head.bin")]
 pub(super) struct ShowArgs {
     /// The record, as the list shows it
     record: String,
     /// File to write, or an existing folder [default: this folder, under the record's own file name]
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
+    /// Only these bytes of the file, counted from 0, TO not included; FROM- for all the rest
+    #[arg(long, value_name = "FROM-TO", value_parser = part)]
+    range: Option<Part>,
 }
 
 impl ShowArgs {
@@ -35,6 +42,15 @@ impl ShowArgs {
         };
         let mut patient = open_patient(frame)?;
         let mut follow = Follow::new(frame.bars(), "opening");
+        if let Some(range) = self.range {
+            let part = frame.run(async {
+                let mut reach = network(&patient.transport())?;
+                Ok(show_range(&mut patient, &mut reach, wanted, range, to, &mut |step| follow.step(step)).await?)
+            });
+            follow.finish();
+            let part = part?;
+            return frame.show(&json(&part)?, || part_text(&part));
+        }
         let fetched = frame.run(async {
             let mut reach = network(&patient.transport())?;
             Ok(show(&mut patient, &mut reach, wanted, to, &mut |step| follow.step(step)).await?)

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use karute_consent::id::{PartyKey, StatementId};
-use karute_consent::time::Month;
+use karute_consent::purpose::Purpose;
+use karute_consent::time::{Month, Timestamp};
 use karute_protocol::trail::EventKind;
 
-use crate::cli::agent::{Names, json, kinds_text, names_in, network, open_patient};
+use super::wording::purpose_words;
+use crate::cli::agent::{Names, json, kinds_text, names_in, network, open_patient, short_key};
 use crate::cli::frame::Frame;
 use crate::cli::moment;
 use crate::cli::table::counted;
@@ -40,6 +42,9 @@ pub(super) struct TrailArgs {
     /// Only what was refused
     #[arg(long)]
     refusals: bool,
+    /// Show each look for news in the ledger too
+    #[arg(long)]
+    all: bool,
     /// Write the whole trail with its proofs into this file, for karute verify trail
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -71,7 +76,8 @@ impl TrailArgs {
         let own = |key: PartyKey| view.was_device(key) || [state.identity(), charter.identity].contains(&key);
         let known =
             Known { names: names_in(&known), grants: known.iter().map(|line| (line.grant, line)).collect(), own: &own };
-        frame.show(&json(&trail)?, || text(&trail, &known))?;
+        let look_ups = if self.all { LookUps::Shown } else { LookUps::Hidden };
+        frame.show(&json(&trail)?, || text(&trail, &known, look_ups))?;
         match sound {
             true => Ok(()),
             false => Err(Failure::new(FailureKind::Verification, "the trail does not hold")
@@ -94,24 +100,45 @@ struct Known<'a> {
     own: &'a dyn Fn(PartyKey) -> bool,
 }
 
-fn text(trail: &Trail, known: &Known<'_>) -> String {
-    let mut text = String::new();
-    let mut lines =
-        trail.lines.iter().map(|line| (moment::minute(line.time), sentence(line, known), acting(line))).peekable();
-    while let Some(line) = lines.next() {
-        let mut times = 1;
-        while lines.next_if_eq(&line).is_some() {
-            times += 1;
+impl Known<'_> {
+    fn who(&self, line: &TrailLine) -> String {
+        if (self.own)(line.party) {
+            return "you".to_owned();
         }
-        let (minute, sentence, acting) = line;
-        let again = if times > 1 { format!("  ({times} times)") } else { String::new() };
-        text.push_str(&format!("{minute} UTC  {sentence}{again}\n"));
-        if let Some(acting) = acting {
-            text.push_str(&format!("{ACTING_INDENT}{acting}\n"));
-        }
+        let named = line.party_name.clone().or_else(|| self.names.get(&line.party).cloned());
+        named.unwrap_or_else(|| short_key(line.party))
     }
-    if trail.lines.is_empty() {
+
+    /// The beginning of a grant's id, as long as it takes to tell it from the others.
+    fn short(&self, grant: StatementId) -> String {
+        let id = grant.to_string();
+        let others: Vec<String> =
+            self.grants.keys().filter(|other| **other != grant).map(ToString::to_string).collect();
+        let alone = |len: &usize| !others.iter().any(|other| other[..*len] == id[..*len]);
+        let len = (GRANT_DIGITS_MIN..id.len()).find(alone).unwrap_or(id.len());
+        format!("{}…", &id[..len])
+    }
+}
+
+/// Lines of one day that say the same, one after the other.
+struct Group {
+    first: Timestamp,
+    last: Timestamp,
+    times: usize,
+    sentence: String,
+    acting: Option<String>,
+}
+
+fn text(trail: &Trail, known: &Known<'_>, look_ups: LookUps) -> String {
+    let hidden = |line: &TrailLine| look_ups == LookUps::Hidden && line.kind == EventKind::GrantSync;
+    let shown: Vec<&TrailLine> = trail.lines.iter().filter(|line| !hidden(line)).collect();
+    let mut text: String = grouped(&shown, known).iter().map(group_text).collect();
+    if shown.is_empty() {
         text.push_str("nothing\n");
+    }
+    let unseen = trail.lines.len() - shown.len();
+    if unseen > 0 {
+        text.push_str(&format!("\n{} for news in the ledger not shown (shown with --all)\n", counted(unseen, "look")));
     }
     let checks = &trail.checks;
     let mark = |holds: bool| if holds { "yes" } else { "NO" };
@@ -126,18 +153,53 @@ fn text(trail: &Trail, known: &Known<'_>) -> String {
     text
 }
 
-/// "Hospital B read 3 records (imaging), purpose TREAT, under grant 1a2b3c4d5e6f…"
-fn sentence(line: &TrailLine, known: &Known<'_>) -> String {
+/// The lines in words. Deposits of one party after each other are added up, and what prepared them is left out.
+fn grouped(lines: &[&TrailLine], known: &Known<'_>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut at = 0;
+    while let Some(line) = lines.get(at) {
+        let goes_on = |next: &&&TrailLine| {
+            line.kind == EventKind::Deposit
+                && (next.kind, next.party, &next.chain) == (line.kind, line.party, &line.chain)
+                && day(next.time) == day(line.time)
+        };
+        let same: Vec<&TrailLine> = lines[at..].iter().take_while(goes_on).copied().collect();
+        let run = if same.is_empty() { vec![*line] } else { same };
+        at += run.len();
+        let count = run.iter().map(|line| line.count).sum();
+        let last = run.last().map_or(line.time, |last| last.time);
+        let (sentence, acting) = (sentence(line, count, known), acting(line));
+        match groups.last_mut() {
+            Some(before)
+                if (&before.sentence, &before.acting, day(before.first)) == (&sentence, &acting, day(line.time)) =>
+            {
+                (before.last, before.times) = (last, before.times + 1);
+            }
+            _ => groups.push(Group { first: line.time, last, times: 1, sentence, acting }),
+        }
+    }
+    groups
+}
+
+fn group_text(group: &Group) -> String {
+    let (first, last) = (moment::minute(group.first), moment::minute(group.last));
+    let until = if first == last { String::new() } else { format!("until {}", &last[last.len() - 5..]) };
+    let times = if group.times > 1 { format!("{} times", group.times) } else { String::new() };
+    let again = [times, until].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+    let again = if again.is_empty() { again } else { format!("  ({again})") };
+    let acting = group.acting.as_ref().map_or(String::new(), |acting| format!("{ACTING_INDENT}{acting}\n"));
+    format!("{first} UTC  {}{again}\n{acting}", group.sentence)
+}
+
+fn day(time: Timestamp) -> u64 {
+    time.secs() / DAY_SECS
+}
+
+/// "Hospital B read 3 records (imaging) for treatment, under grant 1a2b3c…"
+fn sentence(line: &TrailLine, count: u64, known: &Known<'_>) -> String {
     let own = (known.own)(line.party);
-    let who = match own {
-        true => "you".to_owned(),
-        false => line
-            .party_name
-            .clone()
-            .or_else(|| known.names.get(&line.party).cloned())
-            .unwrap_or_else(|| line.party.to_string()),
-    };
-    let records = counted(line.count as usize, "record");
+    let who = known.who(line);
+    let records = counted(count as usize, "record");
     let last = line.chain.last();
     let kinds = last
         .and_then(|grant| known.grants.get(grant))
@@ -145,7 +207,7 @@ fn sentence(line: &TrailLine, known: &Known<'_>) -> String {
         .map_or(String::new(), |line| format!(" ({})", kinds_text(&line.kinds)));
     let mut sentence = match line.kind {
         EventKind::LedgerAppend => format!("{who} changed the ledger"),
-        EventKind::Deposit if line.count == 0 => format!("{who} prepared a deposit"),
+        EventKind::Deposit if count == 0 => format!("{who} prepared a deposit"),
         EventKind::Deposit => format!("{who} deposited {records}"),
         EventKind::List => format!("{who} listed {records}{kinds}"),
         EventKind::Read => format!("{who} read {records}{kinds}"),
@@ -156,16 +218,17 @@ fn sentence(line: &TrailLine, known: &Known<'_>) -> String {
         EventKind::ReWrap => format!("{who} filed {records} under other keys"),
         EventKind::Ask if own => format!("{who} answered a request for access"),
         EventKind::Ask => format!("{who} asked for access"),
+        EventKind::GrantSync if own => format!("{who} looked for news in the ledger"),
         EventKind::GrantSync => format!("{who} looked up what concerns it in the ledger"),
         EventKind::Export => format!("{who} exported {records}"),
     };
-    if let Some(purpose) =
-        line.purpose.as_ref().filter(|_| matches!(line.kind, EventKind::List | EventKind::Read | EventKind::Export))
-    {
-        sentence.push_str(&format!(", purpose {purpose}"));
+    let read = matches!(line.kind, EventKind::List | EventKind::Read | EventKind::Export);
+    if let Some(purpose) = line.purpose.as_ref().filter(|_| read && !own) {
+        let words = purpose.parse::<Purpose>().map_or(purpose.as_str(), |purpose| purpose_words(purpose).0);
+        sentence.push_str(&format!(" for {words}"));
     }
     if let Some(grant) = last {
-        sentence.push_str(&format!(", under grant {}…", &grant.to_string()[..12]));
+        sentence.push_str(&format!(", under grant {}", known.short(*grant)));
     }
     sentence
 }
@@ -204,4 +267,83 @@ fn refused(line: &TrailLine) -> String {
     format!("{what}: {why}")
 }
 
+/// Whether looks for news in the ledger are shown: every command makes one, and none reads a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LookUps {
+    Shown,
+    Hidden,
+}
+
+const DAY_SECS: u64 = 86_400;
+/// Fewest digits of a grant's id that are shown.
+const GRANT_DIGITS_MIN: usize = 6;
 const ACTING_INDENT: &str = "                      ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::agent::audit::TrailChecks;
+
+    const PATIENT: [u8; 32] = [1; 32];
+    const HOSPITAL: [u8; 32] = [2; 32];
+
+    fn line(secs: u64, kind: EventKind, party: [u8; 32], count: u64) -> TrailLine {
+        TrailLine {
+            number: 0,
+            time: Timestamp::from_secs(1_795_356_180 + secs),
+            kind,
+            party: PartyKey::from_bytes(party),
+            party_name: (party == HOSPITAL).then(|| "Hospital B".to_owned()),
+            action: None,
+            purpose: Some("TREAT".to_owned()),
+            records: Vec::new(),
+            count,
+            outcome: 0,
+            acting: None,
+            chain: if party == HOSPITAL { vec![StatementId::from_bytes([0xab; 32])] } else { Vec::new() },
+        }
+    }
+
+    fn told(lines: Vec<TrailLine>, look_ups: LookUps) -> String {
+        let checks =
+            TrailChecks { gapless: true, proofs: true, not_shorter: true, receipts_found: 0, receipts_missing: 0 };
+        let trail = Trail { lines, checks, checkpoint: String::new(), evidence: Vec::new() };
+        let own = |key: PartyKey| key == PartyKey::from_bytes(PATIENT);
+        text(&trail, &Known { grants: HashMap::new(), names: Names::new(), own: &own }, look_ups)
+    }
+
+    #[test]
+    fn what_repeats_is_said_once_and_deposits_are_added_up() {
+        let lines = || {
+            vec![
+                line(0, EventKind::Deposit, HOSPITAL, 0),
+                line(1, EventKind::Deposit, HOSPITAL, 1),
+                line(70, EventKind::Deposit, HOSPITAL, 1),
+                line(80, EventKind::GrantSync, HOSPITAL, 0),
+                line(90, EventKind::Read, HOSPITAL, 1),
+                line(100, EventKind::GrantSync, HOSPITAL, 0),
+                line(300, EventKind::Read, HOSPITAL, 1),
+                line(301, EventKind::Read, PATIENT, 1),
+            ]
+        };
+        let text = told(lines(), LookUps::Hidden);
+        let first: Vec<&str> = text.lines().take(5).collect();
+        assert_eq!(
+            first,
+            [
+                "2026-11-22 14:03 UTC  Hospital B deposited 2 records, under grant ababab…  (until 14:04)",
+                "2026-11-22 14:04 UTC  Hospital B read 1 record for treatment, under grant ababab…  (2 times, until 14:08)",
+                "2026-11-22 14:08 UTC  you read 1 record",
+                "",
+                "2 looks for news in the ledger not shown (shown with --all)",
+            ]
+        );
+        assert_eq!(told(lines(), LookUps::Shown).matches("looked up").count(), 2);
+    }
+
+    #[test]
+    fn a_stranger_is_shown_by_the_beginning_of_its_key() {
+        let text = told(vec![line(0, EventKind::Ask, [7; 32], 0)], LookUps::Hidden);
+        assert!(text.contains("did:key:z6Mk") && text.contains("… asked for access"), "{text}");
+    }
+}

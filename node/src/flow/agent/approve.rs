@@ -52,6 +52,8 @@ pub struct Declined {
     /// The ask.
     #[serde(serialize_with = "text")]
     pub ask: AskId,
+    /// Whether the host keeps the answer for the asker; of an ask that came as text the host knows nothing.
+    pub told: bool,
 }
 
 /// Grants what was asked, or less, and tells the asker.
@@ -65,13 +67,13 @@ pub async fn approve(patient: &mut Patient, reach: &mut Reach, approve: Approve)
     Ok(granted)
 }
 
-/// Declines an ask, and tells the asker.
+/// Declines an ask, and tells the asker if the ask came through the mailbox.
 pub async fn decline(patient: &mut Patient, reach: &mut Reach, ask: &str) -> Result<Declined, AgentError> {
     let ask = find(patient, reach, ask).await?;
     check_vault(patient, ask.payload())?;
     refresh_patient(patient, reach).await?;
-    answer(patient, reach, ask.payload().id, Outcome::Declined, None).await?;
-    Ok(Declined { ask: ask.payload().id })
+    let told = answer(patient, reach, ask.payload().id, Outcome::Declined, None).await?;
+    Ok(Declined { ask: ask.payload().id, told })
 }
 
 fn check_vault(patient: &Patient, ask: &Ask) -> Result<(), AgentError> {
@@ -132,22 +134,23 @@ fn template_of(actions: &BTreeSet<Action>, purpose: karute_consent::purpose::Pur
     by_collections.into_iter().find(means)
 }
 
+/// Leaves the answer at the host; whether it took it.
 async fn answer(
     patient: &mut Patient,
     reach: &mut Reach,
     ask: AskId,
     outcome: Outcome,
     grant: Option<StatementId>,
-) -> Result<(), AgentError> {
+) -> Result<bool, AgentError> {
     let vault = patient.view()?.vault();
     let answer = AskAnswer { vault, ask, outcome, grant, issued: patient.ambient().now() };
     let answer = sign(answer, &patient.device).map_err(|_| AgentError::Impossible(Obstacle::Value))?;
     let link = patient.link().cloned().ok_or(AgentError::Unknown(Missing::Vault))?;
     let session = reach.host(&link, patient.view()?).await?;
     match session.ask(Answer { answer: answer.to_unverified() }).await {
-        Ok(Message::Done(_)) => Ok(()),
+        Ok(Message::Done(_)) => Ok(true),
         // An ask that came as text is in no mailbox: the grant itself tells the asker.
-        Err(AgentError::Refused | AgentError::Fault(HostFault::NotInForce)) => Ok(()),
+        Err(AgentError::Refused | AgentError::Fault(HostFault::NotInForce)) => Ok(false),
         Ok(_) => Err(AgentError::Malformed("answer to an answer")),
         Err(error) => Err(error),
     }

@@ -61,7 +61,8 @@ pub async fn create_vault(
 ) -> Result<Created, AgentError> {
     if patient.vault().is_some() {
         // One whose making was cut off is given up only when the host says that it is not there.
-        let unborn = patient.view()?.size() == 0 && matches!(refresh_patient(patient, reach).await, Err(AgentError::Refused));
+        let unborn =
+            patient.view()?.size() == 0 && matches!(refresh_patient(patient, reach).await, Err(AgentError::Refused));
         if !unborn {
             return Err(AgentError::Impossible(Obstacle::VaultExists));
         }

@@ -18,7 +18,7 @@ use crate::flow::agent::lines::{Step, Watch, text, text_if};
 use crate::flow::agent::reach::Reach;
 use crate::flow::agent::run::{OpenedRun, open_runs};
 use crate::flow::agent::sync::refresh_facility;
-use crate::flow::agent::upload::{Progress, upload};
+use crate::flow::agent::upload::{Progress, meta_of, upload};
 
 /// A file that is to become a record.
 #[derive(Clone, Debug)]
@@ -160,7 +160,9 @@ async fn examine_all(
         new.labels.sort();
         new.labels.dedup();
         let record = secret.record_id(vault, &facts.digest);
-        examined.push(Examined { new, facts, record });
+        let file = Examined { new, facts, record };
+        meta_of(&file).check().map_err(|_| AgentError::Impossible(Obstacle::Value))?;
+        examined.push(file);
     }
     Ok(examined)
 }

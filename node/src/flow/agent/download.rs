@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::agent::error::{AgentError, Unproven};
 use crate::failure::Failure;
+use crate::flow::agent::source::Copies;
 
 /// A record's file while it is being received.
 pub(super) struct Receiving {
@@ -43,7 +44,7 @@ impl Receiving {
     /// Begins a file beside where it is to stand.
     pub(super) fn begin(target: &Path, body: BodyRef, opener: FileOpener) -> Result<Self, AgentError> {
         let mut partial = target.as_os_str().to_owned();
-        partial.push(".partial");
+        partial.push(PARTIAL_ENDING);
         let partial = PathBuf::from(partial);
         let mut options = OpenOptions::new();
         options.create(true).truncate(true).write(true);
@@ -95,7 +96,7 @@ impl Receiving {
     }
 
     /// Checks that the file is whole and the one its meta names, and gives it its name.
-    pub(super) fn finish(mut self, target: &Path) -> Result<(), AgentError> {
+    pub(super) fn finish(mut self, target: &Path, copies: Copies) -> Result<(), AgentError> {
         let Some(Opening { opener, file }) = self.idle.take() else {
             return Err(AgentError::unproven(Unproven::Body));
         };
@@ -103,7 +104,9 @@ impl Receiving {
             return Err(AgentError::unproven(Unproven::Body));
         }
         opener.finish().map_err(|_| AgentError::unproven(Unproven::Body))?;
-        file.sync_all().map_err(|e| Failure::io("writing", &self.partial, e))?;
+        if copies == Copies::Counted {
+            file.sync_all().map_err(|e| Failure::io("writing", &self.partial, e))?;
+        }
         fs::rename(&self.partial, target).map_err(|e| Failure::io("writing", target, e))?;
         Ok(())
     }
@@ -162,5 +165,7 @@ fn open_piece(
     Ok(())
 }
 
+/// How the name of an unfinished file ends.
+pub(super) const PARTIAL_ENDING: &str = ".partial";
 /// Pieces between the stream and the thread.
 const PIECES_WAITING: usize = 2;

@@ -19,7 +19,7 @@ use crate::flow::agent::holding::holder_keyring;
 use crate::flow::agent::lines::{Destination, Fetched, Watch};
 use crate::flow::agent::reach::{Reach, Wanted};
 use crate::flow::agent::receipt::keep_receipt;
-use crate::flow::agent::source::Source;
+use crate::flow::agent::source::{Copies, Source};
 use crate::flow::agent::sync::refresh_facility;
 
 /// What to list or fetch.
@@ -59,6 +59,7 @@ pub async fn fetch(
         ambient: facility.ambient(),
         signer: &facility.identity,
         acting: query.acting.as_ref(),
+        copies: if grant.core.uses.is_some() { Copies::Counted } else { Copies::Repeatable },
     };
     let wanted = wanted(&grant, &query, Action::Read)?;
     let fetching = Fetching::new(source, keyring, wanted, Destination::Folder(to.to_owned()));

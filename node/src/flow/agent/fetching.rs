@@ -17,14 +17,14 @@ use karute_protocol::wire::ByteCount;
 
 use crate::agent::error::{AgentError, Missing, Unproven};
 use crate::agent::keyring::Keyring;
-use crate::flow::agent::download::Receiving;
+use crate::flow::agent::download::{PARTIAL_ENDING, Receiving};
 use crate::flow::agent::file::in_thread;
 use crate::flow::agent::lines::{Destination, Fetched, Step, Watch};
 use crate::flow::agent::reach::{Reach, Wanted};
 use crate::flow::agent::reading::{Reader, ShownRecord, permitted};
 use crate::flow::agent::session::{Incoming, Pending, Session};
-use crate::flow::agent::source::{Signed, Source};
-use crate::home::write_atomic;
+use crate::flow::agent::source::{Copies, Signed, Source};
+use crate::home::{read_bounded, write_atomic, write_private};
 
 /// A fetch on its way.
 pub(super) struct Fetching<'a> {
@@ -34,6 +34,8 @@ pub(super) struct Fetching<'a> {
     to: Destination,
     /// The first request that was permitted: later ones resume it.
     first: Option<RequestId>,
+    /// What the first answer consists of, when its receipt names all of it: later requests ask for what is missing.
+    coming: Option<BTreeSet<RecordId>>,
     done: BTreeMap<RecordId, Fetched>,
     /// Records that no key here opens.
     closed: BTreeSet<RecordId>,
@@ -66,6 +68,7 @@ impl<'a> Fetching<'a> {
             wanted,
             to,
             first: None,
+            coming: None,
             done: BTreeMap::new(),
             closed: BTreeSet::new(),
             current: None,
@@ -109,8 +112,9 @@ impl<'a> Fetching<'a> {
             let range = ByteRange { from: ByteCount(rest.start), to: ByteCount(rest.end) };
             self.request(session, Some(BTreeSet::from([record])), Some(range), watch).await?;
         }
-        let named = self.wanted.selector.records.clone();
-        let rest = named.map(|all| all.into_iter().filter(|id| !self.done.contains_key(id)).collect::<BTreeSet<_>>());
+        let named = self.wanted.selector.records.as_ref().or(self.coming.as_ref());
+        let missing = |id: &RecordId| !self.done.contains_key(id) && !self.closed.contains(id);
+        let rest = named.map(|all| all.iter().copied().filter(missing).collect::<BTreeSet<_>>());
         if rest.as_ref().is_some_and(BTreeSet::is_empty) {
             return Ok(());
         }
@@ -134,7 +138,11 @@ impl<'a> Fetching<'a> {
         let node = session.node();
         let mut pending = session.start(fetch).await?;
         let permitted = permitted(pending.message().await?, self.source.view, signed.request.payload(), node)?;
-        self.first.get_or_insert(signed.request.payload().id);
+        if self.first.is_none() {
+            let event = &permitted.receipt.event;
+            self.first = Some(signed.request.payload().id);
+            self.coming = (event.count == event.records.len() as u64).then(|| event.records.iter().copied().collect());
+        }
         self.receipts.push(permitted.receipt.clone());
         watch(Step::Files { count: permitted.count });
         let (mut reader, mut came) = (Reader::default(), 0);
@@ -147,7 +155,7 @@ impl<'a> Fetching<'a> {
                 }
                 // Erased, withdrawn or moved meanwhile: it counts, and there is nothing to open.
                 Message::Tombstone(_) => came += 1,
-                Message::End(end) if end.count == came => return Ok(()),
+                Message::End(end) if end.count == came => return whole(&permitted, came),
                 _ => return Err(AgentError::Malformed("answer to a fetch")),
             }
         }
@@ -186,7 +194,7 @@ impl<'a> Fetching<'a> {
         }
         let Some(current) = self.current.take() else { return Ok(()) };
         self.bytes += current.meta.length.0;
-        let fetched = finish(current, signed, permitted, node).await?;
+        let fetched = finish(current, signed, permitted, node, self.source.copies).await?;
         watch(Step::Bytes { done: self.bytes });
         watch(Step::Record { path: fetched.path.clone() });
         self.done.insert(record, fetched);
@@ -212,18 +220,46 @@ impl<'a> Fetching<'a> {
         Ok(true)
     }
 
-    /// Where a record's file goes: its own name, made different where another record of this fetch has it.
+    /// Where a record's file goes: its own name, unless something else has it, in this fetch or on the disk.
     fn target(&self, meta: &Meta, record: RecordId) -> PathBuf {
         let folder = match &self.to {
             Destination::File(path) => return path.clone(),
             Destination::Folder(folder) => folder,
         };
+        let id = record.to_hex();
         let named = meta.file_name.clone().filter(|name| !name.starts_with('.'));
-        let plain = named.unwrap_or_else(|| record.to_hex());
-        let taken = |path: &Path| self.done.values().any(|fetched| fetched.path == path);
+        let plain = named.unwrap_or_else(|| id.clone());
         let target = folder.join(&plain);
-        if taken(&target) { folder.join(format!("{}-{plain}", &record.to_hex()[..8])) } else { target }
+        let of_ours = [PROOF_ENDING, PARTIAL_ENDING].iter().any(|ending| plain.ends_with(ending));
+        let taken = self.done.values().any(|fetched| fetched.path == target);
+        if of_ours || taken || is_something_else(&target, record) {
+            return folder.join(format!("{}-{plain}", &id[..8]));
+        }
+        target
     }
+}
+
+/// Whether a file stands there that is not an earlier copy of this record, as the proof beside it tells.
+fn is_something_else(target: &Path, record: RecordId) -> bool {
+    if !target.exists() {
+        return false;
+    }
+    let proof = read_bounded(&beside(target), PROOF_BYTES_MAX).ok().flatten();
+    let header = proof.and_then(|bytes| ProofFile::from_bytes(&bytes).ok()?.header.verify().ok());
+    header.is_none_or(|header| header.payload().record != record)
+}
+
+/// The path of the proof beside a file.
+fn beside(target: &Path) -> PathBuf {
+    let mut path = target.as_os_str().to_owned();
+    path.push(PROOF_ENDING);
+    PathBuf::from(path)
+}
+
+/// Refuses an answer that left something out: the receipt, which stands in the trail, counts what was to come.
+fn whole(permitted: &Permitted, came: u64) -> Result<(), AgentError> {
+    let counted = permitted.receipt.event.count;
+    if came == permitted.count && came >= counted { Ok(()) } else { Err(AgentError::unproven(Unproven::Omission)) }
 }
 
 /// Hands the pieces of a body to its thread, as many bytes as were announced.
@@ -273,11 +309,10 @@ async fn finish(
     signed: &Signed,
     permitted: &Permitted,
     node: karute_consent::id::NodeId,
+    copies: Copies,
 ) -> Result<Fetched, AgentError> {
     let Current { shown, meta, keys, target, receiving } = current;
-    let mut proof_path = target.as_os_str().to_owned();
-    proof_path.push(".proof");
-    let proof_path = PathBuf::from(proof_path);
+    let proof_path = beside(&target);
     let proof = ProofFile {
         vault: shown.header.payload().vault,
         header: shown.header.to_unverified(),
@@ -302,13 +337,21 @@ async fn finish(
         digest: meta.digest,
     };
     in_thread(move || {
-        receiving.finish(&target)?;
-        Ok(write_atomic(&proof_path, &bytes)?)
+        receiving.finish(&target, copies)?;
+        match copies {
+            Copies::Counted => write_atomic(&proof_path, &bytes)?,
+            Copies::Repeatable => write_private(&proof_path, &bytes)?,
+        }
+        Ok(())
     })
     .await?;
     Ok(fetched)
 }
 
+/// How the name of a proof ends.
+const PROOF_ENDING: &str = ".proof";
+/// Largest proof that is looked into, in bytes.
+const PROOF_BYTES_MAX: u64 = 1024 * 1024;
 /// Tries in a row without any progress before a fetch is given up.
 const TRIES_IN_VAIN_MAX: u32 = 5;
 /// Pause before the next try; after tries in vain it is longer.

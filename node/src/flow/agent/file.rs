@@ -37,7 +37,7 @@ pub(super) async fn examine(path: &Path) -> Result<FileFacts, AgentError> {
     in_thread(move || {
         let mut file = open(&path)?;
         let mut hash = sha2::Sha256::new();
-        let mut buffer = Zeroizing::new(vec![0; READ_BYTES]);
+        let mut buffer = buffer_for(&file);
         let mut len = 0;
         loop {
             let got = read(&mut file, &mut buffer, &path)?;
@@ -73,8 +73,8 @@ impl Sealing {
 fn seal_all(path: &Path, mut sealer: RecordSealer, to: &mpsc::Sender<Bytes>) -> Result<SealedBody, AgentError> {
     let refused = |_| AgentError::Impossible(Obstacle::File);
     let mut file = open(path)?;
-    let mut sealed = Vec::with_capacity(PIECE_BYTES + READ_BYTES / 16);
-    let mut buffer = Zeroizing::new(vec![0; READ_BYTES]);
+    let mut buffer = buffer_for(&file);
+    let mut sealed = Vec::with_capacity(buffer.len() + READ_BYTES / 16);
     loop {
         let got = read(&mut file, &mut buffer, path)?;
         if got == 0 {
@@ -121,6 +121,12 @@ fn open(path: &Path) -> Result<File, AgentError> {
     Ok(File::open(path).map_err(|e| Failure::io("opening", path, e))?)
 }
 
+/// As large as the file, within what is read at once: many small files would else spend their time on wiping empty buffers.
+fn buffer_for(file: &File) -> Zeroizing<Vec<u8>> {
+    let len = file.metadata().map_or(READ_BYTES as u64, |meta| meta.len().saturating_add(1));
+    Zeroizing::new(vec![0; len.clamp(READ_BYTES_MIN, READ_BYTES as u64) as usize])
+}
+
 fn read(file: &mut File, buffer: &mut [u8], path: &Path) -> Result<usize, AgentError> {
     loop {
         match file.read(buffer) {
@@ -133,5 +139,6 @@ fn read(file: &mut File, buffer: &mut [u8], path: &Path) -> Result<usize, AgentE
 /// Sealed bytes of one piece: the largest that a frame takes.
 pub(super) const PIECE_BYTES: usize = 1024 * 1024;
 const READ_BYTES: usize = 1024 * 1024;
+const READ_BYTES_MIN: u64 = 4096;
 /// Pieces between the sealer and the stream.
 const PIECES_WAITING: usize = 2;

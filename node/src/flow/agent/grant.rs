@@ -201,6 +201,9 @@ fn core_of(patient: &Patient, plan: &Plan, records: &[GrantedRecord]) -> Result<
     for kind in &plan.kinds {
         collections.insert(collection_of(patient, *kind)?);
     }
+    if patient.view()?.state()?.is_device(plan.card.signer()) {
+        return Err(AgentError::Impossible(Obstacle::Card));
+    }
     let now = patient.ambient().now();
     let end = now.plus_secs(u64::from(plan.days) * DAY_SECS);
     let core = GrantCore {

@@ -2,7 +2,7 @@
 
 use karute_consent::category::Kind;
 use karute_consent::grant::GrantCore;
-use karute_consent::id::{CollectionId, RootNumber, StatementId, VaultId};
+use karute_consent::id::{CollectionId, PartyKey, RootNumber, StatementId, VaultId};
 use karute_consent::ledger::{Item, LedgerGrant};
 use karute_consent::purpose::Purpose;
 use karute_consent::scope::Action;
@@ -138,6 +138,17 @@ pub fn grants(patient: &Patient, now: Timestamp) -> Result<Vec<GrantLine>, Agent
     let mut all: Vec<&LedgerGrant> = view.state()?.grants().collect();
     all.sort_by_key(|grant| grant.seq);
     all.into_iter().map(|grant| line(view, grant, particulars_for_patient(patient, grant)?, now)).collect()
+}
+
+/// The grants that a device signed and that are in force or will be. They outlive the device: only a revocation ends them.
+pub fn grants_signed_by(patient: &Patient, device: PartyKey, now: Timestamp) -> Result<Vec<GrantLine>, AgentError> {
+    let state = patient.view()?.state()?;
+    let mut lines = grants(patient, now)?;
+    lines.retain(|line| {
+        let by_device = state.grant(line.grant).is_some_and(|grant| grant.issuer() == device);
+        by_device && matches!(line.state, GrantState::Active | GrantState::NotYet)
+    });
+    Ok(lines)
 }
 
 /// The grants that this facility holds in a vault, and those it passed on.

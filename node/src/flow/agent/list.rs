@@ -13,7 +13,7 @@ use crate::flow::agent::reach::Reach;
 use crate::flow::agent::reading::{Extent, read_list};
 use crate::flow::agent::receipt::keep_receipt;
 use crate::flow::agent::records::Gathered;
-use crate::flow::agent::source::Source;
+use crate::flow::agent::source::{Copies, Source};
 use crate::flow::agent::sync::refresh_facility;
 
 /// Lists records of a vault.
@@ -37,6 +37,7 @@ pub async fn list(
         ambient: facility.ambient(),
         signer: &facility.identity,
         acting: query.acting.as_ref(),
+        copies: Copies::Repeatable,
     };
     let session = reach.host(source.link, source.view).await?;
     let signed = source.request(session, &wanted)?;

@@ -6,8 +6,8 @@
 //!
 //! | who | deeds |
 //! |---|---|
-//! | patient | [`create`], [`sync`], [`status`], [`records`], [`show`], [`erase`], [`requests`], [`approve`], [`grant`], [`grants`], [`revoke`], [`device`], [`recover`], [`audit`] |
-//! | facility | [`sync`], [`mod@ask`], [`deposit`], [`withdraw`], [`list`], [`fetch`], [`delegate`], [`receipts`] |
+//! | patient | [`create`], [`sync`], [`status`], [`records`], [`show`], [`fetch_range`], [`erase`], [`requests`], [`approve`], [`grant`], [`grants`], [`revoke`], [`device`], [`recover`], [`audit`] |
+//! | facility | [`sync`], [`mod@ask`], [`deposit`], [`withdraw`], [`list`], [`fetch`], [`fetch_range`], [`delegate`], [`receipts`] |
 
 mod append;
 pub mod approve;
@@ -21,6 +21,7 @@ pub mod device;
 mod download;
 pub mod erase;
 pub mod fetch;
+pub mod fetch_range;
 mod fetching;
 mod file;
 pub mod grant;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use karute_consent::id::{CollectionId, Generation, RecordId, RequestId};
 use karute_consent::request::Request;
+use karute_consent::scope::Action;
 use karute_consent::statement::{Unverified, Verified};
 use karute_consent::tree::digest_of;
 use karute_protocol::message::{List, Listed, Message, Permitted, RecordAnswer, Tombstone};
@@ -57,7 +58,7 @@ impl Reader {
             None => (run.payload().collection, run.payload().generation),
         };
         let here = (answer.collection, answer.generation);
-        let granted = run.payload().grant.is_some() || by_device;
+        let granted = by_device || may_deposit(view, run.payload());
         if place.vault != view.vault() || filed != here || !granted {
             return Err(AgentError::unproven(Unproven::Record));
         }
@@ -70,6 +71,17 @@ impl Reader {
             generation: answer.generation,
             number: answer.number.0,
         })
+    }
+}
+
+/// Whether the grant of a run lets its depositor deposit. Who sees only a part of the ledger does not see that grant: for such
+/// a reader the host vouches, and the patient's own reading finds a stranger's record out. A grant that came after this view
+/// was read is known by the head that the depositor saw.
+fn may_deposit(view: &VaultView, run: &Run) -> bool {
+    let Some(id) = run.grant else { return false };
+    match view.state().ok().and_then(|state| state.grant(id)) {
+        Some(grant) => grant.holder() == run.depositor && grant.core().scope.actions.contains(&Action::Deposit),
+        None => !view.is_whole() || run.head.size > view.size(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::flow::agent::lines::{Destination, Fetched, Watch};
 use crate::flow::agent::reach::{Reach, Wanted};
 use crate::flow::agent::receipt::keep_receipt;
 use crate::flow::agent::roots::device_keyring;
-use crate::flow::agent::source::Source;
+use crate::flow::agent::source::{Copies, Source};
 use crate::flow::agent::sync::refresh_patient;
 
 /// Fetches one record to a file.
@@ -30,10 +30,16 @@ pub async fn show(
         ambient: patient.ambient(),
         signer: &patient.device,
         acting: None,
+        copies: Copies::Repeatable,
     };
     let selector = Selector { records: Some([record].into()), ..Selector::default() };
     let wanted = Wanted { selector, ..Wanted::own(Action::Read) };
-    let Fetches { fetched, receipts } = Fetching::new(source, keyring, wanted, to).run(reach, watch).await?;
+    let fetches = Fetching::new(source, keyring, wanted, to).run(reach, watch).await;
+    // The sync before showed that this device is in force, so what is refused is a record that the vault never had.
+    let Fetches { fetched, receipts } = fetches.map_err(|error| match error {
+        AgentError::Refused => AgentError::Unknown(Missing::Record),
+        other => other,
+    })?;
     for receipt in &receipts {
         keep_receipt(&mut patient.keep, receipt)?;
     }

@@ -14,6 +14,15 @@ use crate::ambient::Ambient;
 use crate::flow::agent::reach::Wanted;
 use crate::flow::agent::session::Session;
 
+/// Whether a copy that a power cut takes can be fetched again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Copies {
+    /// Any time.
+    Repeatable,
+    /// Each fetch costs a use: every file is synced before the next.
+    Counted,
+}
+
 /// A reader of one vault.
 pub(super) struct Source<'a> {
     pub(super) link: &'a VaultLink,
@@ -22,6 +31,7 @@ pub(super) struct Source<'a> {
     pub(super) signer: &'a Identity,
     /// Who sits at the desk, and why; sealed to the vault's audit key.
     pub(super) acting: Option<&'a ActingPerson>,
+    pub(super) copies: Copies,
 }
 
 /// A signed request with what goes beside it.

@@ -4,4 +4,5 @@ mod cast;
 mod cuts;
 mod devices;
 mod lies;
+mod ranges;
 mod sharing;

@@ -157,6 +157,7 @@ async fn upload_large(
         let rest: Bytes = piece.slice(skipped as usize..);
         if !rest.is_empty() {
             session.piece(&pending, rest).await?;
+            pending.interrupted()?;
         }
         watch(Step::Bytes { done });
     }
@@ -190,8 +191,17 @@ fn head(
     keys: &RecordKeys,
     body: &BodyFacts,
 ) -> Result<(Verified<Header>, SealedMeta), AgentError> {
+    let refused = |_| AgentError::Impossible(Obstacle::Value);
+    let meta = meta_of(file).seal(&keys.meta, Salt(facility.ambient().entropy())).map_err(refused)?;
+    let header = Header::new(&place_of(run, file), body, &meta, file.new.supersedes, facility.ambient().now());
+    let header = sign(header, &facility.identity).map_err(|_| AgentError::Impossible(Obstacle::Value))?;
+    Ok((header, meta))
+}
+
+/// What a file is, for who can open it.
+pub(super) fn meta_of(file: &Examined) -> Meta {
     let new = &file.new;
-    let meta = Meta {
+    Meta {
         title: new.title.clone(),
         category: new.category,
         sensitivity: new.sensitivity,
@@ -202,12 +212,7 @@ fn head(
         length: ByteCount(file.facts.len),
         digest: file.facts.digest,
         file_name: new.file_name.clone(),
-    };
-    let refused = |_| AgentError::Impossible(Obstacle::Value);
-    let meta = meta.seal(&keys.meta, Salt(facility.ambient().entropy())).map_err(refused)?;
-    let header = Header::new(&place_of(run, file), body, &meta, new.supersedes, facility.ambient().now());
-    let header = sign(header, &facility.identity).map_err(|_| AgentError::Impossible(Obstacle::Value))?;
-    Ok((header, meta))
+    }
 }
 
 /// Believes that a record is stored when the receipt says so of this very record.

@@ -3,6 +3,7 @@
 //! Whatever the reason, a refusal of a right is one and the same message (P-29); the reason is for the trail.
 
 use bytes::Bytes;
+use karute_consent::policy::DenyReason;
 use karute_protocol::message::{Fault, FaultCode, Message, Refusal};
 
 use crate::frame::{FrameId, Outbox, WriteError};
@@ -19,6 +20,8 @@ pub(super) struct Answer {
 pub(super) enum Turned {
     /// No right to it; whatever there is to record is recorded.
     Refused,
+    /// The permit came to an end while it was answered; to be recorded with [`Host::answered`](super::Host::answered).
+    Lapsed(DenyReason),
     /// Something else is wrong.
     Fault(FaultCode),
     /// The peer broke the rules of the session, which ends without a word (P-28).
@@ -54,7 +57,7 @@ impl Answer {
     /// Tells the peer how it turned out. `false` when the session is over.
     pub(super) async fn turn(&self, turned: Turned) -> bool {
         let told = match turned {
-            Turned::Refused => self.send(Refusal {}).await,
+            Turned::Refused | Turned::Lapsed(_) => self.send(Refusal {}).await,
             Turned::Fault(code) => self.send(Fault { code }).await,
             Turned::Ended | Turned::Gone => return false,
         };

@@ -124,6 +124,7 @@ impl Host {
         ledger: &LedgerState,
         items: Vec<(Given, Item)>,
     ) -> Result<(Vec<Effect>, Vec<Note>), Unfit> {
+        check_first(ledger, &items)?;
         let mut state = ledger.clone();
         let (mut effects, mut notes) = (Vec::new(), Vec::new());
         for (given, mut item) in items {
@@ -191,6 +192,27 @@ impl Host {
         let party = signer_of(item)?;
         let event = evidence::event(EventKind::LedgerAppend, party, session, state.size());
         Ok(self.note(evidence::about(event, entry.id())))
+    }
+}
+
+/// Sends strangers, and items that were made for another place, away before anything of the ledger is copied.
+fn check_first(ledger: &LedgerState, items: &[(Given, Item)]) -> Result<(), Unfit> {
+    let Some((given, item)) = items.first() else { return Ok(()) };
+    let party = match given {
+        Given::ByClient => signer_of(item)?,
+        Given::ByHome => {
+            let body = item.body.clone().ok_or(Turned::Fault(FaultCode::Malformed))?;
+            let body = Body::read(EntryKind::Grant, body).map_err(|_| Turned::Fault(FaultCode::Malformed))?;
+            body.signer()
+        }
+    };
+    let identity = ledger.authority().is_some_and(|authority| authority.payload().identity == party);
+    if !identity && !ledger.is_device(party) && !ledger.is_holder(party) && !ledger.is_next_identity(party) {
+        return Err(Unfit::Refused(party));
+    }
+    match item.open() {
+        Ok((entry, _)) if entry.payload().seq != ledger.next_seq() => Err(Unfit::Refused(party)),
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The mailbox: a party asks for a grant, a device reads what waits and answers.
 
 use karute_consent::encoding::{from_bytes, to_bytes};
-use karute_consent::policy::{DenyReason, Right};
+use karute_consent::policy::{DenyReason, Permit, Right};
 use karute_consent::scope::Action;
 use karute_consent::statement::Unverified;
 use karute_consent::tree::digest_of;
@@ -10,8 +10,8 @@ use karute_protocol::trail::EventKind;
 
 use super::answer::{Answer, Turned};
 use super::decide::Admitted;
-use super::evidence;
 use super::session::Context;
+use super::{Host, evidence};
 use crate::vault::{AskReply, Effect, NewAsk};
 
 /// Puts a sealed ask into a vault's mailbox.
@@ -30,7 +30,7 @@ pub(super) async fn ask(cx: Context, answer: Answer, message: message::Ask) -> R
     if !host.store.has_room_for_ask(vault, sender)? {
         return Err(Turned::Fault(FaultCode::Limit));
     }
-    // Commit.
+    // Commit; the id of another sender's waiting ask is a conflict.
     let event = evidence::event(EventKind::Ask, sender, session, turn.ledger().size());
     let note = host.note(evidence::about(event, envelope.id()));
     let new =
@@ -51,10 +51,15 @@ pub(super) async fn asks(cx: Context, answer: Answer, asked: Admitted) -> Result
     let permit = decided.permit;
     drop(decided.turn);
     // Answer; nothing is committed: the mailbox is the patient's own.
+    let answered = send_waiting(host, &answer, &permit).await;
+    host.answered(session, &permit, answered).await
+}
+
+async fn send_waiting(host: &Host, answer: &Answer, permit: &Permit) -> Result<(), Turned> {
     let waiting = host.store.asks_waiting(permit.vault())?;
     let count = waiting.len() as u64;
     for ask in waiting {
-        host.still(&permit)?;
+        host.still(permit)?;
         let sealed = from_bytes(&ask.sealed, ask.sealed.len()).map_err(|_| Turned::Fault(FaultCode::Storage))?;
         let envelope = Unverified::from_bytes(ask.envelope);
         answer.send(message::WaitingAsk { envelope, sealed, received: ask.received }).await?;

@@ -48,8 +48,9 @@ pub(super) fn all(store: &Store, permit: &Permit) -> Result<(Vec<PlaceCount>, Ve
     Ok((counts, lines))
 }
 
-/// The records to be read: those that the request names, each of which must be reached, or all that are reached.
-pub(super) fn to_read(store: &Store, permit: &Permit) -> Result<Vec<Line>, Unchosen> {
+/// The records to be read: those that the request names (`by_request`), each of which must be reached, or all that are
+/// reached: of single records that the grant names, those that still lie where it reaches.
+pub(super) fn to_read(store: &Store, permit: &Permit, by_request: bool) -> Result<Vec<Line>, Unchosen> {
     let Some(named) = &permit.reach().records else {
         let (_, mut lines) = all(store, permit).map_err(Unchosen::Turned)?;
         lines.retain(|line| matches!(line, Line::Record(_)));
@@ -59,11 +60,9 @@ pub(super) fn to_read(store: &Store, permit: &Permit) -> Result<Vec<Line>, Uncho
     for record in named {
         let row = store.find(permit.vault(), *record).map_err(|error| Unchosen::Turned(error.into()))?;
         match row {
-            Some(row) if !permit.covers(&row.scope_place()) => {
-                return Err(Unchosen::Denied(DenyReason::OutsideScope)); // C-50
-            }
-            Some(row) => lines.push(line_of(&row)),
-            None => return Err(Unchosen::Denied(DenyReason::OutsideScope)), // C-50
+            Some(row) if permit.covers(&row.scope_place()) => lines.push(line_of(&row)),
+            _ if by_request => return Err(Unchosen::Denied(DenyReason::OutsideScope)), // C-50
+            _ => {}
         }
     }
     Ok(lines)

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use karute_consent::id::{PartyKey, StatementId, VaultId};
+use karute_consent::id::{PartyKey, RecordId, StatementId, VaultId};
 use karute_consent::ledger::LedgerState;
 use karute_consent::policy::{self, Clock, Cost, DenyReason, Earlier, Memory, Permit, Right};
 use karute_consent::request::Request;
@@ -28,6 +28,8 @@ pub(super) struct Admission(Mutex<Seen>);
 struct Seen {
     sequence: Option<u64>,
     refusals: u32,
+    /// Parties that had a request permitted here.
+    known: HashSet<(VaultId, PartyKey)>,
     /// Devices of vaults that had a request permitted here.
     devices: HashSet<(VaultId, PartyKey)>,
     /// Parties that had a sync permitted here.
@@ -63,6 +65,12 @@ impl Admission {
         self.seen().refusals >= REFUSALS_MAX
     }
 
+    /// Whether this party had a request about this vault permitted in this session. A request carries the session's
+    /// challenge; any other statement may be a copy in the hands of somebody else.
+    pub(super) fn knows(&self, vault: VaultId, party: PartyKey) -> bool {
+        self.seen().known.contains(&(vault, party))
+    }
+
     /// Whether this party, as a device of this vault, had a request permitted in this session.
     pub(super) fn knows_device(&self, vault: VaultId, party: PartyKey) -> bool {
         self.seen().devices.contains(&(vault, party))
@@ -80,6 +88,7 @@ impl Admission {
     fn permitted(&self, permit: &Permit) {
         let who = (permit.vault(), permit.party());
         let mut seen = self.seen();
+        seen.known.insert(who);
         if *permit.right() == Right::Device {
             seen.devices.insert(who);
         }
@@ -119,7 +128,7 @@ impl Host {
         match decision {
             Ok(permit) => {
                 session.admission.permitted(&permit);
-                let effects = self.cost(&permit, turn.ledger());
+                let effects = self.cost(&permit, asked, turn.ledger());
                 Ok(Decided { permit, turn, effects })
             }
             Err(reason) => Err(self.refuse(session, turn, &admitted.request, reason).await),
@@ -129,7 +138,54 @@ impl Host {
     /// Looks at a permit again (C-52).
     pub(super) fn still(&self, permit: &Permit) -> Result<(), Turned> {
         let state = self.store.ledger(permit.vault())?.ok_or(Turned::Refused)?;
-        policy::recheck(permit, &state, self.ambient.now()).map_err(|_| Turned::Refused)
+        policy::recheck(permit, &state, self.ambient.now()).map_err(Turned::Lapsed)
+    }
+
+    /// Gives what came of an answer; if its permit came to an end meanwhile, that is recorded first.
+    pub(super) async fn answered(
+        &self,
+        session: &Session,
+        permit: &Permit,
+        answered: Result<(), Turned>,
+    ) -> Result<(), Turned> {
+        match answered {
+            Err(Turned::Lapsed(reason)) => Err(self.refuse_permit(session, permit, reason).await),
+            other => other,
+        }
+    }
+
+    /// Refuses something that a party asked for under a permit of this session, or what is left of it.
+    pub(super) async fn refuse_permit(&self, session: &Session, permit: &Permit, reason: DenyReason) -> Turned {
+        match self.turn(session, permit.vault()).await {
+            Ok(turn) => self.refuse_permit_at(session, turn, permit, reason).await,
+            Err(turned) => turned,
+        }
+    }
+
+    /// The same, for who has the vault's turn.
+    pub(super) async fn refuse_permit_at(
+        &self,
+        session: &Session,
+        turn: Turn,
+        permit: &Permit,
+        reason: DenyReason,
+    ) -> Turned {
+        let event = evidence::event(EventKind::Refusal, permit.party(), session, turn.ledger().size());
+        let event = evidence::permitted(event, permit, None);
+        self.record_refusal(session, turn, Event { outcome: Outcome(reason.number()), ..event }).await
+    }
+
+    /// The turn to deposit a record in a vault of this host.
+    pub(super) async fn deposit_turn(
+        &self,
+        session: &Session,
+        vault: VaultId,
+        record: RecordId,
+    ) -> Result<Turn, Turned> {
+        match self.store.deposit_turn(vault, record).await? {
+            Some(turn) => Ok(turn),
+            None => Err(self.refuse_stranger(session)),
+        }
     }
 
     /// The turn of a vault of this host; for any other vault the same refusal as for a vault without rights.
@@ -152,7 +208,8 @@ impl Host {
         self.record_refusal(session, turn, event).await
     }
 
-    /// Refuses a statement that needs no request, such as a withdrawal.
+    /// Refuses a statement that needs no request, such as a withdrawal. Whoever was shown it can send it, so it is only
+    /// counted unless its signer had a request permitted in this session.
     pub(super) async fn refuse_statement(
         &self,
         session: &Session,
@@ -160,21 +217,25 @@ impl Host {
         signer: PartyKey,
         reason: DenyReason,
     ) -> Turned {
+        if !session.admission.knows(turn.vault(), signer) {
+            return self.refuse_stranger(session);
+        }
         let event = evidence::event(EventKind::Refusal, signer, session, turn.ledger().size());
         self.record_refusal(session, turn, Event { outcome: Outcome(reason.number()), ..event }).await
     }
 
-    /// Records a refusal if the party is known to the vault, else counts it (P-22).
+    /// Records a refusal if the party is known to the vault, else counts it (P-22). The answer waits for the disk in
+    /// neither case: how long it takes must not tell whom the vault knows.
     async fn record_refusal(&self, session: &Session, turn: Turn, event: Event) -> Turned {
         let state = turn.ledger();
         if !state.is_device(event.party) && !state.is_holder(event.party) {
             return self.refuse_stranger(session);
         }
         session.admission.refused();
-        match turn.commit(Vec::new(), vec![self.note(event)]).await {
-            Ok(_) => Turned::Refused,
-            Err(error) => error.into(),
+        if let Err(error) = turn.note_down(self.note(event)).await {
+            tracing::error!(%error, "a refusal is not recorded");
         }
+        Turned::Refused
     }
 
     /// Counts a refusal of somebody no vault knows.
@@ -191,10 +252,12 @@ impl Host {
             memory.spent.insert(*grant, self.store.uses(asked.vault, *grant)?);
         }
         if let Some(id) = asked.resumes {
-            memory.resumed = self.store.request(asked.vault, id)?.map(|row| Earlier {
+            memory.resumed = self.store.request(asked.vault, request.signer(), id)?.map(|row| Earlier {
                 id,
                 signer: row.signer,
                 chain: row.chain,
+                action: row.action,
+                selector: row.selector,
                 permitted: row.time,
             });
         }
@@ -203,7 +266,7 @@ impl Host {
     }
 
     /// A use is written down when it costs one; only such a request can be resumed later, and only for 24 hours.
-    fn cost(&self, permit: &Permit, state: &LedgerState) -> Vec<Effect> {
+    fn cost(&self, permit: &Permit, asked: &Request, state: &LedgerState) -> Vec<Effect> {
         if permit.cost() == Cost::Nothing {
             return Vec::new();
         }
@@ -212,6 +275,8 @@ impl Host {
             request: permit.request(),
             signer: permit.party(),
             chain: permit.chain().to_vec(),
+            action: permit.action(),
+            selector: asked.selector.clone(),
             counted: permit.chain().iter().copied().filter(limited).collect(),
             time: self.ambient.now(),
         })]

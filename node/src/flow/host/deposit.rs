@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use karute_consent::id::{CollectionId, Generation, RecordId, StatementId};
+use karute_consent::id::{CollectionId, Generation, RecordId, StatementId, VaultId};
 use karute_consent::ledger::LedgerState;
 use karute_consent::policy::{DenyReason, Permit, Right, recheck};
+use karute_consent::request::Head;
 use karute_consent::scope::Place;
 use karute_consent::statement::Verified;
 use karute_protocol::message::{self, Done, Existing, FaultCode, Stored};
@@ -43,14 +44,20 @@ pub(super) async fn run(
     let run = message.run.verify().map_err(|_| Turned::Fault(FaultCode::Malformed))?;
     let facts = run.payload();
     // Decide.
-    let Some(opened) = open.deposits.get(&facts.vault) else { return Err(host.refuse_stranger(&cx.session)) };
+    let (session, vault) = (&cx.session, facts.vault);
+    let Some(opened) = open.deposits.get(&vault) else {
+        let turn = host.turn(session, vault).await?;
+        return Err(host.refuse_statement(session, turn, run.signer(), DenyReason::NoGrant).await);
+    };
     let permit = opened.permit.clone();
-    if permit.party() != run.signer() || facts.grant != permit.chain().last().copied() {
-        return Err(host.refuse_stranger(&cx.session)); // P-12
+    let state = host.store.ledger(vault)?.ok_or(Turned::Refused)?;
+    if let Err(reason) = host.judge_run(&state, &run, &permit) {
+        return Err(host.refuse_permit(session, &permit, reason).await);
     }
-    host.still(&permit)?;
-    let state = host.store.ledger(facts.vault)?.ok_or(Turned::Refused)?;
-    host.check_run(&state, facts, &permit)?;
+    host.check_run(&state, facts)?;
+    if !host.knows_head(vault, &facts.head)? {
+        return Err(Turned::Fault(FaultCode::NotInForce)); // P-13
+    }
     if open.runs.len() >= RUNS_MAX {
         return Err(Turned::Fault(FaultCode::Limit));
     }
@@ -105,17 +112,17 @@ pub(super) async fn put(cx: Context, answer: Answer, ready: Ready) -> Result<(),
         None => host.finish_body(&header, place.record).await?,
     }
     // Decide.
-    let turn = host.turn(session, place.vault).await?;
+    let turn = host.deposit_turn(session, place.vault, place.record).await?;
     let facts = run.payload();
-    if let Err(reason) = recheck(permit, turn.ledger(), host.ambient.now()) {
-        return Err(host.refuse_statement(session, turn, permit.party(), reason).await); // C-52
+    if let Err(reason) = host.judge_run(turn.ledger(), run, permit) {
+        return Err(host.refuse_permit_at(session, turn, permit, reason).await);
     }
-    host.check_run(turn.ledger(), facts, permit)?;
+    host.check_run(turn.ledger(), facts)?;
     // P-13: a run that a device filed elsewhere takes records of its depositor to where it stands now.
     let collection = host.store.run(place.vault, facts.run)?.map_or(facts.collection, |run| run.place().collection);
     let asked = Place { collection, month: facts.epoch, record: place.record, depositor: facts.depositor };
     if !permit.covers_deposit(&asked) {
-        return Err(host.refuse_statement(session, turn, permit.party(), DenyReason::OutsideScope).await);
+        return Err(host.refuse_permit_at(session, turn, permit, DenyReason::OutsideScope).await);
     }
     if let Some(row) = host.known(permit, place.record)? {
         drop(turn);
@@ -141,17 +148,34 @@ pub(super) async fn put(cx: Context, answer: Answer, ready: Ready) -> Result<(),
 }
 
 impl Host {
-    /// Refuses a run that may not be without a grant, is of another month, or under a generation not in force (P-13).
-    fn check_run(&self, state: &LedgerState, run: &Run, permit: &Permit) -> Result<(), Turned> {
-        let not_in_force = Turned::Fault(FaultCode::NotInForce);
+    /// Why this permit does not cover this run, if it does not.
+    fn judge_run(&self, state: &LedgerState, run: &Verified<Run>, permit: &Permit) -> Result<(), DenyReason> {
+        recheck(permit, state, self.ambient.now())?; // C-52
+        if permit.party() != run.signer() {
+            return Err(DenyReason::NotHolder); // P-12
+        }
+        if run.payload().grant != permit.chain().last().copied() {
+            return Err(DenyReason::NoGrant); // P-12
+        }
         let depositor = if *permit.right() == Right::Device { Depositor::Device } else { Depositor::Other };
-        run.check_grant(depositor).map_err(|_| Turned::Refused)?; // P-12
-        run.check_epoch(self.ambient.now()).map_err(|_| not_in_force)?; // P-13
+        run.payload().check_grant(depositor).map_err(|_| DenyReason::NoGrant) // P-12
+    }
+
+    /// A run of another month, or under a generation not in force, is not taken (P-13).
+    fn check_run(&self, state: &LedgerState, run: &Run) -> Result<(), Turned> {
+        let not_in_force = Turned::Fault(FaultCode::NotInForce);
+        run.check_epoch(self.ambient.now()).map_err(|_| not_in_force)?;
         let in_force = match run.collection {
             CollectionId::INBOX => state.authority().map(|authority| Generation(authority.payload().root_number.0)),
             collection => state.generation_in_force(collection),
         };
-        if in_force == Some(run.generation) { Ok(()) } else { Err(not_in_force) } // P-13
+        if in_force == Some(run.generation) { Ok(()) } else { Err(not_in_force) }
+    }
+
+    /// Whether a ledger that somebody saw is this one, now or earlier.
+    fn knows_head(&self, vault: VaultId, head: &Head) -> Result<bool, Turned> {
+        let known = self.store.ledger_head_at(vault, head.size)?;
+        Ok(known.is_some_and(|known| known.root.0 == *head.root.as_bytes()))
     }
 
     /// What is known of a record that this depositor stored before (P-31). Another depositor's id is refused (P-37).

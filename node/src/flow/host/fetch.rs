@@ -1,5 +1,6 @@
 //! Fetch: gives a party the sealed records that its permit reaches, bodies as verifiable pieces.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::ops::Range;
 
@@ -36,34 +37,47 @@ pub(super) async fn fetch(
 ) -> Result<(), Turned> {
     let (host, session) = (&cx.host, &cx.session);
     // Read, verify: the request on admission; the acting person here. Decide.
+    let selector = &asked.request.payload().selector;
     check_acting(asked.request.payload(), acting.as_ref())?;
+    let named = selector.records.as_ref().map_or(0, BTreeSet::len);
+    if range.is_some() && named != 1 {
+        return Err(Turned::Fault(FaultCode::Malformed)); // told before anything is decided: it says nothing of the vault
+    }
     let decided = host.decide(session, &asked, &[Action::Read, Action::Export]).await?;
     let permit = decided.permit;
     let chosen = host.blocking({
         let permit = permit.clone();
-        move |store| chosen::to_read(store, &permit)
+        move |store| chosen::to_read(store, &permit, named != 0)
     });
     let lines = match chosen.await {
         Ok(lines) => lines,
         Err(Unchosen::Turned(turned)) => return Err(turned),
         Err(Unchosen::Denied(reason)) => return Err(host.refuse(session, decided.turn, &asked.request, reason).await),
     };
-    if range.is_some() && lines.len() != 1 {
-        return Err(Turned::Fault(FaultCode::Malformed));
-    }
     // Commit.
     let event = evidence::event(EventKind::Read, permit.party(), session, decided.turn.ledger().size());
     let event = evidence::of_records(evidence::permitted(event, &permit, acting), &chosen::records(&lines));
     let done = decided.turn.commit(decided.effects, vec![host.note(event)]).await?;
     // Answer.
     let receipt = super::last_receipt(done)?;
+    answer.send(Permitted { receipt, count: lines.len() as u64 }).await?;
+    let answered = send_lines(host, &answer, &permit, lines, range).await;
+    host.answered(session, &permit, answered).await
+}
+
+async fn send_lines(
+    host: &Host,
+    answer: &Answer,
+    permit: &Permit,
+    lines: Vec<Line>,
+    range: Option<ByteRange>,
+) -> Result<(), Turned> {
     let count = lines.len() as u64;
-    answer.send(Permitted { receipt, count }).await?;
     for line in lines {
-        host.still(&permit)?;
+        host.still(permit)?;
         match line {
             Line::Gone(filed, reason) => answer.send(chosen::tombstone(filed, reason)).await?,
-            Line::Record(record) => send_record(host, &answer, &permit, record, range).await?,
+            Line::Record(record) => send_record(host, answer, permit, record, range).await?,
         }
     }
     answer.send(End { count }).await

@@ -2,18 +2,19 @@
 //! many there are: an omission is seen.
 
 use karute_consent::id::Digest;
+use karute_consent::policy::Permit;
 use karute_consent::scope::Action;
 use karute_consent::statement::sign;
 use karute_protocol::hpke::Sealed;
 use karute_protocol::message::{FaultCode, Listed, Permitted};
-use karute_protocol::trail::{EventKind, ListAnswer};
+use karute_protocol::trail::{EventKind, ListAnswer, PlaceCount};
 use sha2::{Digest as _, Sha256};
 
 use super::answer::{Answer, Turned};
 use super::chosen::{self, Line, NO_HEADER};
 use super::decide::Admitted;
 use super::session::Context;
-use super::{evidence, fetch};
+use super::{Host, evidence, fetch};
 
 /// Lists what the permit reaches.
 pub(super) async fn list(cx: Context, answer: Answer, asked: Admitted, acting: Option<Sealed>) -> Result<(), Turned> {
@@ -35,15 +36,26 @@ pub(super) async fn list(cx: Context, answer: Answer, asked: Admitted, acting: O
     // Answer.
     let receipt = super::last_receipt(done)?;
     answer.send(Permitted { receipt, count: lines.len() as u64 }).await?;
+    let answered = send_lines(host, &answer, &permit, counts, lines).await;
+    host.answered(session, &permit, answered).await
+}
+
+async fn send_lines(
+    host: &Host,
+    answer: &Answer,
+    permit: &Permit,
+    counts: Vec<PlaceCount>,
+    lines: Vec<Line>,
+) -> Result<(), Turned> {
     let mut digest = Sha256::new();
     for line in lines {
-        host.still(&permit)?;
+        host.still(permit)?;
         let header = match line {
             Line::Gone(filed, reason) => {
                 answer.send(chosen::tombstone(filed, reason)).await?;
                 NO_HEADER
             }
-            Line::Record(record) => fetch::send_entry(host, &answer, &permit, record).await?,
+            Line::Record(record) => fetch::send_entry(host, answer, permit, record).await?,
         };
         digest.update(header.as_bytes());
     }

@@ -117,6 +117,11 @@ impl Host {
     pub fn close(&self) {
         self.closing.send_replace(true);
     }
+
+    /// Whether sessions are being ended.
+    pub fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
 }
 
 impl Host {
@@ -157,6 +162,7 @@ impl From<CommitError> for Turned {
             CommitError::Refused(_) => Self::Refused,
             CommitError::Item | CommitError::TooLarge | CommitError::Encoding(_) => Self::Fault(FaultCode::Malformed),
             CommitError::RecordExists | CommitError::OtherRun | CommitError::NoBody => Self::Fault(FaultCode::Changed),
+            CommitError::AskExists => Self::Fault(FaultCode::Conflict),
             CommitError::Unknown => Self::Fault(FaultCode::NotInForce),
             CommitError::Journal(_) | CommitError::Incomplete => {
                 tracing::error!(%error, "nothing was committed");

@@ -3,6 +3,7 @@
 
 use karute_consent::encoding::to_bytes;
 use karute_consent::id::RotationSequence;
+use karute_consent::policy::DenyReason;
 use karute_protocol::message::{Done, FaultCode, PassOn};
 use karute_protocol::trail::EventKind;
 
@@ -17,12 +18,13 @@ pub(super) async fn pass_on(cx: Context, answer: Answer, message: PassOn) -> Res
     // Read, verify.
     let package = to_bytes(&message.package).map_err(|_| Turned::Fault(FaultCode::Malformed))?;
     // Decide: the issuer of a child grant in force, after a sync of its own in this session.
-    for (vault, party) in session.admission.synced() {
+    let synced = session.admission.synced();
+    for (vault, party) in synced.iter().copied() {
         let turn = host.turn(session, vault).await?;
-        let grant = turn.ledger().grant(message.grant);
-        let Some(grant) = grant.filter(|grant| grant.issuer() == party && grant.core().parent.is_some()) else {
-            continue;
-        };
+        let Some(grant) = turn.ledger().grant(message.grant) else { continue };
+        if grant.issuer() != party || grant.core().parent.is_none() {
+            return Err(host.refuse_statement(session, turn, party, DenyReason::NotHolder).await);
+        }
         let subject = grant.statement.id();
         let known = message.rotation > RotationSequence::FIRST && message.rotation <= turn.ledger().rotation();
         if turn.ledger().is_revoked(subject) || !known {
@@ -36,5 +38,8 @@ pub(super) async fn pass_on(cx: Context, answer: Answer, message: PassOn) -> Res
         // Answer.
         return answer.send(Done { receipt: Some(super::last_receipt(done)?) }).await;
     }
-    Err(host.refuse_stranger(session))
+    // No vault of this session knows the grant: the refusal stands in the trail of the first.
+    let Some((vault, party)) = synced.first().copied() else { return Err(host.refuse_stranger(session)) };
+    let turn = host.turn(session, vault).await?;
+    Err(host.refuse_statement(session, turn, party, DenyReason::UnknownGrant).await)
 }

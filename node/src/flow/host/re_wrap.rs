@@ -1,6 +1,8 @@
 //! Re-wrap: a device files runs anew, from the inbox, from a generation whose keys leaked, or from a wrong place.
 
-use karute_consent::id::StatementId;
+use std::collections::HashSet;
+
+use karute_consent::id::{RunId, StatementId};
 use karute_consent::policy::DenyReason;
 use karute_consent::statement::Verified;
 use karute_protocol::message::{Done, FaultCode, ReWraps};
@@ -23,6 +25,10 @@ pub(super) async fn re_wrap(cx: Context, answer: Answer, message: ReWraps) -> Re
     let (vault, device) = (first.payload().vault, first.signer());
     if re_wraps.iter().any(|re_wrap| re_wrap.payload().vault != vault || re_wrap.signer() != device) {
         return Err(malformed);
+    }
+    let runs: HashSet<RunId> = re_wraps.iter().map(|re_wrap| re_wrap.payload().run).collect();
+    if runs.len() != re_wraps.len() {
+        return Err(malformed); // each would be judged by the same state, and only one can name what is in force
     }
     // Decide.
     let turn = host.turn(session, vault).await?;

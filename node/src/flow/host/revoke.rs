@@ -21,16 +21,19 @@ pub(super) async fn revoke(cx: Context, answer: Answer, message: Revoke) -> Resu
     let vault = revocation.payload().vault;
     // Decide: from the moment the turn is held nobody else is permitted anything.
     let turn = host.turn(session, vault).await?;
-    let mut refusing = turn.ledger().clone();
-    if refusing.refuse(&revocation, host.ambient.now()).is_err() {
+    if turn.ledger().may_refuse(&revocation, host.ambient.now()).is_err() {
         let reason = DenyReason::ActionNotGranted;
         return Err(host.refuse_statement(session, turn, revocation.signer(), reason).await); // C-34
     }
     if turn.ledger().home() != Some(host.node()) {
         return Err(Turned::Fault(FaultCode::NotInForce));
     }
-    // Commit: once in the ledger is enough; what comes again is answered and noted.
     let known = turn.ledger().grant(revocation.payload().grant).is_some_and(|grant| grant.revoked_at.is_some());
+    if known && !session.admission.knows(vault, revocation.signer()) {
+        // Whoever was shown the revocation can send it again; that is no deed of its signer.
+        return Err(host.refuse_stranger(session));
+    }
+    // Commit: once in the ledger is enough; what its signer sends again is answered and noted.
     let event = evidence::event(EventKind::LedgerAppend, revocation.signer(), session, turn.ledger().size());
     let (effects, subject) = if known {
         (Vec::new(), revocation.id())

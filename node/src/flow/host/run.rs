@@ -43,6 +43,7 @@ impl Node {
         let mut sessions = Sessions::default();
         let mut watch = interval(WATCH_EVERY);
         let mut sweep = interval(SWEEP_EVERY);
+        let looking = tokio::task::spawn_blocking(looking_through(self.host.clone()));
         tokio::pin!(stop);
         let ending = loop {
             tokio::select! {
@@ -66,6 +67,7 @@ impl Node {
         let _ = timeout(GRACE, async { while sessions.running.join_next().await.is_some() {} }).await;
         sessions.running.shutdown().await;
         self.listening.end().await;
+        let _ = looking.await; // it ends when the host closes
         ending
     }
 }
@@ -127,6 +129,16 @@ fn sweeping(host: Arc<Host>) -> impl FnOnce() + Send {
             Ok(swept) => tracing::info!(swept, "uploads that nobody went on with were thrown away"),
             Err(error) => tracing::warn!(%error, "old uploads could not be thrown away"),
         }
+    }
+}
+
+/// Looks through the index once, in the background: a node whose index is too large for that does not at its start.
+fn looking_through(host: Arc<Host>) -> impl FnOnce() + Send {
+    move || match host.store().index_is_whole(&|| !host.is_closing()) {
+        Ok(Some(true)) => tracing::info!("the index is whole"),
+        Ok(Some(false)) => tracing::error!("the index is damaged: start the node again to make it anew"),
+        Ok(None) => tracing::info!("whether the index is whole could not be told this time"),
+        Err(error) => tracing::warn!(%error, "the index could not be looked through"),
     }
 }
 

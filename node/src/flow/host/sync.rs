@@ -35,14 +35,26 @@ pub(super) async fn sync(cx: Context, answer: Answer, asked: Admitted, from: Led
         decided.turn.commit(decided.effects, vec![host.note(event)]).await?;
     }
     // Answer.
+    let answered = send_part(host, &answer, &permit, &state, from, grants).await;
+    host.answered(session, &permit, answered).await
+}
+
+async fn send_part(
+    host: &Host,
+    answer: &Answer,
+    permit: &Permit,
+    state: &LedgerState,
+    from: LedgerSize,
+    grants: Vec<StatementId>,
+) -> Result<(), Turned> {
     for seq in from.0..state.size() {
-        host.still(&permit)?;
-        send_item(&answer, shown(host, &state, permit.party(), Seq(seq))?).await?;
+        host.still(permit)?;
+        send_item(answer, shown(host, state, permit.party(), Seq(seq))?).await?;
     }
     for statement in host.store.ask_answers(permit.vault(), permit.party())? {
         answer.send(AskAnswered { answer: Unverified::from_bytes(statement) }).await?;
     }
-    send_packages(host, &answer, &permit, grants).await?;
+    send_packages(host, answer, permit, grants).await?;
     let checkpoint = host.ledger_checkpoint(permit.vault())?;
     answer.send(Synced { checkpoint, size: LedgerSize(state.size()), now: host.ambient.now() }).await
 }

@@ -27,7 +27,7 @@ pub(super) async fn body(cx: &Context, open: &mut Open, answer: &Answer, message
     SealedLen::new(length.0).map_err(|_| Turned::Fault(FaultCode::Malformed))?; // P-15
     // Decide.
     let run = open.runs.get(&run).cloned().ok_or(Turned::Fault(FaultCode::NotInForce))?;
-    host.still(&run.permit)?;
+    host.answered(&cx.session, &run.permit, host.still(&run.permit)).await?;
     if let Some(row) = host.known(&run.permit, record)? {
         let receipt = Some(host.store.record_receipt(&row)?);
         return answer.send(Offset { offset: length, receipt }).await; // P-31

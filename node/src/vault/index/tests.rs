@@ -128,3 +128,19 @@ fn a_lost_key_is_noticed_at_the_next_opening() {
     drop(index);
     assert!(Index::open(folder.path()).unwrap().wiped);
 }
+
+#[test]
+fn an_index_in_use_is_looked_through_and_a_lost_key_makes_it_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    let index = Index::open(folder.path()).unwrap().index;
+    assert_eq!(index.look_through(&|| true).unwrap(), Some(true));
+    assert!(!Index::is_distrusted(folder.path()));
+    index.tree(TREE).remove(7_u32.to_be_bytes()).unwrap();
+    assert_eq!(index.look_through(&|| false).unwrap(), None, "asked to end before it was sure");
+    assert_eq!(index.look_through(&|| true).unwrap(), Some(false));
+    assert!(Index::is_distrusted(folder.path()));
+    drop(index);
+    assert!(Index::open(folder.path()).unwrap().wiped);
+    assert!(!Index::is_distrusted(folder.path()));
+}

@@ -1,6 +1,7 @@
 //! What commits do, and what reads give.
 
 use karute_consent::id::{RecordId, RequestId, RotationSequence, Seq, StatementId};
+use karute_consent::request::Selector;
 use karute_consent::scope::Action;
 use karute_protocol::bao::{BodyRoot, encode_range};
 use karute_protocol::record::RecordNumber;
@@ -301,6 +302,8 @@ async fn uses_requests_packages_and_asks_are_kept() {
         chain: vec![grant],
         counted: vec![grant],
         time: NOW,
+        action: Action::Read,
+        selector: Selector { records: Some((0..500).map(record_id).collect()), ..Selector::default() },
     };
     let resumed = Use { request: RequestId::from_bytes([2; 16]), counted: Vec::new(), ..used.clone() };
     let package = PassedPackage { grant, rotation: RotationSequence(1), package: b"sealed package".to_vec() };
@@ -308,7 +311,8 @@ async fn uses_requests_packages_and_asks_are_kept() {
     let turn = store.turn(vault).await.unwrap().unwrap();
     turn.commit(effects, vec![note(EventKind::Read)]).await.unwrap();
     assert_eq!(store.uses(vault, grant).unwrap(), 1);
-    let earlier = store.request(vault, RequestId::from_bytes([2; 16])).unwrap().unwrap();
+    let earlier = store.request(vault, facility(), RequestId::from_bytes([2; 16])).unwrap().unwrap();
+    assert_eq!(earlier.selector.records.unwrap().len(), 500, "longer than one entry of the index");
     assert_eq!((earlier.signer, earlier.time, earlier.event.0), (facility(), NOW, 1));
     assert_eq!(store.packages(vault, grant).unwrap(), [(RotationSequence(1), b"sealed package".to_vec())]);
     for number in 1..=4 {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use karute_consent::id::{Generation, RequestId, RotationSequence, StatementId, VaultId};
+use karute_consent::request::Selector;
 use karute_consent::scope::Action;
 use karute_consent::time::Month;
 use karute_protocol::trail::{EventKind, Log, TrailNumber, verify_event};
@@ -49,6 +50,8 @@ async fn history(store: &Store) -> VaultId {
         chain: vec![StatementId::from_bytes([6; 32])],
         counted: vec![StatementId::from_bytes([6; 32])],
         time: NOW,
+        action: Action::Read,
+        selector: Selector::default(),
     };
     let package = PassedPackage {
         grant: StatementId::from_bytes([6; 32]),
@@ -268,6 +271,8 @@ fn effect(number: u32, step: &Step) -> Effect {
             chain: vec![StatementId::from_bytes([6; 32])],
             counted: vec![StatementId::from_bytes([6; 32])],
             time: NOW,
+            action: Action::List,
+            selector: Selector::default(),
         }),
     }
 }

@@ -6,7 +6,11 @@ use tokio::sync::mpsc;
 
 use super::cast::*;
 use crate::agent::connect::{Connect, MemoryConnect, MemoryInbound};
+use crate::agent::error::{AgentError, Obstacle};
+use crate::agent::patient::Patient;
+use crate::flow::agent::create::{CreateVault, create_vault, fresh_recovery_code};
 use crate::flow::agent::reach::Reach;
+use crate::flow::agent::recover::recover;
 
 /// A way to the host whose first streams are cut after so many bytes, in one direction or the other.
 fn cutting(world: &World, transport: &crate::net::TransportSeed, cuts: Vec<(Direction, usize)>) -> Reach {
@@ -94,6 +98,38 @@ async fn a_fetch_that_is_cut_goes_on_by_range_and_costs_one_use() {
     }
     let left: Vec<_> = std::fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 6, "three files, three proofs and nothing else: {left:?}");
+}
+
+#[tokio::test]
+async fn a_vault_whose_making_or_recovery_lost_its_answer_is_there_all_the_same() {
+    let world = World::new();
+    let mut patient = Patient::in_memory(&world.ambient, "Hanako");
+    let code = fresh_recovery_code(&world.ambient);
+    let wanted = || CreateVault { host: ADDRESS.into(), registration: None, kinds: vec![IMAGING] };
+    // The hello comes through, the answers to attachments too; the one to the append is cut.
+    let mut line = cutting(&world, &patient.transport(), vec![(Direction::Down, 300)]);
+    let created = create_vault(&mut patient, &mut line, wanted(), &code).await.unwrap();
+    assert_eq!(created.size, 3);
+    let again = create_vault(&mut patient, &mut line, wanted(), &code).await;
+    assert!(matches!(again, Err(AgentError::Impossible(Obstacle::VaultExists))));
+
+    let (link, vault) = (patient.link().unwrap().clone(), patient.vault().unwrap());
+    let (mut a, mut from_a) = world.facility("Hospital A", &patient);
+    let mut home = world.reach(&patient.transport());
+    granted(&mut patient, &mut home, &a, Template::Deposit, &[IMAGING]).await;
+    let file = world.file("one", 100, 1);
+    put(&mut a, &mut from_a, vault, vec![record(&file, IMAGING)]).await.unwrap();
+    for lost in [100, 30_000, 31_000] {
+        let mut fresh = Patient::in_memory(&world.ambient, "Hanako");
+        let new = fresh_recovery_code(&world.ambient);
+        let mut line = cutting(&world, &fresh.transport(), vec![(Direction::Up, lost)]);
+        if recover(&mut fresh, &mut line, &link, &code, &new).await.is_ok() {
+            let seen = crate::flow::agent::records::records(&mut fresh, &mut line, Default::default()).await.unwrap();
+            assert_eq!((seen.records.len(), seen.closed), (1, 0));
+            return;
+        }
+        assert_eq!(fresh.vault(), None, "a recovery that certainly failed leaves nothing");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Two devices, a lost one, and a vault that comes back from its printed code.
 
+use karute_consent::revocation::RevocationReason;
 use karute_consent::template::Template;
 use karute_protocol::recovery::RecoveryCode;
 
@@ -9,8 +10,10 @@ use crate::agent::patient::Patient;
 use crate::ambient::Ambient;
 use crate::flow::agent::create::fresh_recovery_code;
 use crate::flow::agent::device::{approve_device, finish_join, join_text, remove_device};
+use crate::flow::agent::grants::grants_signed_by;
 use crate::flow::agent::records::{RecordFilter, records};
 use crate::flow::agent::recover::recover;
+use crate::flow::agent::revoke::{Revoke, revoke};
 use crate::flow::agent::sync::sync_patient;
 use crate::passphrase::Passphrase;
 
@@ -47,6 +50,26 @@ async fn a_second_device_reads_all_and_after_its_removal_nothing_that_comes() {
     assert_eq!(get(&mut b, &mut from_b, vault, &world.folder("b")).await.unwrap().len(), 2);
     let seen = records(&mut patient, &mut home, RecordFilter::default()).await.unwrap();
     assert_eq!((seen.records.len(), seen.closed), (2, 0));
+}
+
+#[tokio::test]
+async fn what_a_removed_device_granted_stays_in_force_and_is_listed_until_revoked() {
+    let world = World::new();
+    let (mut patient, mut home, _) = world.patient().await;
+    let (b, _) = world.facility("Hospital B", &patient);
+    let (thief, _) = world.facility("Thief", &patient);
+    granted(&mut patient, &mut home, &b, Template::OngoingCare, &[IMAGING]).await;
+    let mut second = Patient::in_memory(&world.ambient, "Hanako");
+    let mut from_second = world.reach(&second.transport());
+    let joined = approve_device(&mut patient, &mut home, &join_text(&second)).await.unwrap();
+    finish_join(&mut second, &mut from_second, &joined.link.parse().unwrap()).await.unwrap();
+    let stolen = granted(&mut second, &mut from_second, &thief, Template::OngoingCare, &[IMAGING]).await;
+    remove_device(&mut patient, &mut home, second.device()).await.unwrap();
+    let still = grants_signed_by(&patient, second.device(), world.ambient.now()).unwrap();
+    assert_eq!(still.iter().map(|line| line.grant).collect::<Vec<_>>(), [stolen.grant]);
+    let end = Revoke { grant: stolen.grant, reason: RevocationReason::KeyExposed };
+    revoke(&mut patient, &mut home, end).await.unwrap();
+    assert!(grants_signed_by(&patient, second.device(), world.ambient.now()).unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -84,16 +84,20 @@ async fn a_list_that_leaves_a_record_out_is_noticed() {
     let without_first: Lie = |frame| on_record(frame, |answer| (answer.number.0 != 1).then_some(answer));
     let mut liar = lying(&world, &patient.transport(), without_first);
     assert_eq!(what(records(&mut patient, &mut liar, RecordFilter::default()).await), Unproven::Omission);
-    let other_number: Lie = |frame| on_record(frame, |mut answer| {
-        answer.number.0 += 1;
-        Some(answer)
-    });
+    let other_number: Lie = |frame| {
+        on_record(frame, |mut answer| {
+            answer.number.0 += 1;
+            Some(answer)
+        })
+    };
     let mut liar = lying(&world, &patient.transport(), other_number);
     assert_eq!(what(records(&mut patient, &mut liar, RecordFilter::default()).await), Unproven::Omission);
-    let other_place: Lie = |frame| on_record(frame, |mut answer| {
-        answer.generation.0 += 1;
-        Some(answer)
-    });
+    let other_place: Lie = |frame| {
+        on_record(frame, |mut answer| {
+            answer.generation.0 += 1;
+            Some(answer)
+        })
+    };
     let mut liar = lying(&world, &patient.transport(), other_place);
     assert_eq!(what(records(&mut patient, &mut liar, RecordFilter::default()).await), Unproven::Record);
 }
@@ -118,25 +122,31 @@ async fn a_changed_body_or_description_is_noticed_and_leaves_no_file() {
         }
         FrameKind::Message => Some(frame),
     };
-    let flipped_inline: Lie = |frame| on_record(frame, |mut answer| {
-        if let Some(Octets(bytes)) = &mut answer.body {
-            bytes[100] ^= 1;
-        }
-        Some(answer)
-    });
-    let flipped_meta: Lie = |frame| on_record(frame, |mut answer| {
-        let mut bytes = answer.meta.as_bytes().to_vec();
-        bytes[80] ^= 1;
-        answer.meta = SealedMeta(Octets(bytes));
-        Some(answer)
-    });
+    let flipped_inline: Lie = |frame| {
+        on_record(frame, |mut answer| {
+            if let Some(Octets(bytes)) = &mut answer.body {
+                bytes[100] ^= 1;
+            }
+            Some(answer)
+        })
+    };
+    let flipped_meta: Lie = |frame| {
+        on_record(frame, |mut answer| {
+            let mut bytes = answer.meta.as_bytes().to_vec();
+            bytes[80] ^= 1;
+            answer.meta = SealedMeta(Octets(bytes));
+            Some(answer)
+        })
+    };
     for (lie, expected) in
         [(flipped_piece, Unproven::Body), (flipped_inline, Unproven::Body), (flipped_meta, Unproven::Record)]
     {
         let to = world.folder("b");
         let mut liar = lying(&world, &b.transport(), lie);
         assert_eq!(what(get(&mut b, &mut liar, vault, &to).await), expected);
-        let partial = std::fs::read_dir(&to).unwrap().any(|entry| entry.unwrap().path().extension().is_some_and(|e| e == "partial"));
+        let partial = std::fs::read_dir(&to)
+            .unwrap()
+            .any(|entry| entry.unwrap().path().extension().is_some_and(|e| e == "partial"));
         assert!(!partial, "an unfinished file stayed");
         std::fs::remove_dir_all(&to).unwrap();
     }

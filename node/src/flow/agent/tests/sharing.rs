@@ -65,6 +65,12 @@ async fn what_one_hospital_deposits_another_reads_under_a_grant_and_not_after_it
     assert_eq!(std::fs::read(to.join("small.json")).unwrap(), std::fs::read(&small).unwrap());
     assert_eq!(std::fs::read(to.join("large.dcm")).unwrap(), std::fs::read(&large).unwrap());
     assert!(to.join("large.dcm.proof").exists() && !to.join("large.dcm.partial").exists());
+    // What stands there already is not overwritten, unless it is the same record.
+    std::fs::write(to.join("small.json"), b"notes").unwrap();
+    std::fs::remove_file(to.join("small.json.proof")).unwrap();
+    let again = get(&mut b, &mut from_b, vault, &to).await.unwrap();
+    assert!(again.iter().any(|line| line.path == to.join("large.dcm")));
+    assert_eq!(std::fs::read(to.join("small.json")).unwrap(), b"notes");
     let listed = list(&mut b, &mut from_b, vault, everything()).await.unwrap();
     assert_eq!((listed.records.len(), listed.complete), (2, true));
 
@@ -145,7 +151,8 @@ async fn an_ask_is_read_narrowed_and_answered_and_another_declined() {
         Approve { ask: first.ask.to_string(), narrowed, language: "ja".into(), text: "同意します".into() };
     let granted = approve(&mut patient, &mut home, approval).await.unwrap();
     assert_eq!(granted.kinds, [LAB]);
-    decline(&mut patient, &mut home, &second.ask.to_string()).await.unwrap();
+    assert!(decline(&mut patient, &mut home, &second.ask.to_string()).await.unwrap().told);
+    assert!(!decline(&mut patient, &mut home, &text).await.unwrap().told, "of a text the host knows nothing");
     let wider = Narrow { days: Some(400), ..Narrow::default() };
     let approval = Approve { ask: text, narrowed: Some(wider), language: "ja".into(), text: "x".into() };
     let refused = approve(&mut patient, &mut home, approval).await;

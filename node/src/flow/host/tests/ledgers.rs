@@ -112,6 +112,8 @@ async fn a_revocation_is_ordered_by_the_home_host_and_is_final() {
     let grant = patient.grant(&mut client, core).await;
     let forged = patient.revocation(grant, 12);
     assert!(client.ask(Revoke { revocation: forged }).await.is_refusal());
+    let request = client.request(patient.vault, Action::Sync, &[]);
+    client.ask(Sync { request: signed(request, 3), from: LedgerSize(0) }).await;
     for _ in 0..2 {
         let revocation = patient.revocation(grant, 3);
         let answers = client.ask(Revoke { revocation }).await;

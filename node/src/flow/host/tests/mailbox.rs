@@ -190,8 +190,15 @@ async fn a_refusal_of_somebody_known_is_recorded_for_statements_too() {
     let core = patient.core(12, &[Action::Deposit]);
     patient.grant(&mut device, core).await;
     let mut facility = world.client(60).await;
-    let before = world.host.store().trail_count(patient.vault).unwrap();
-    let message = message::Withdraw { withdrawal: signed(withdrawal, 12) };
-    assert!(facility.ask(message).await.is_refusal());
-    assert_eq!(world.host.store().trail_count(patient.vault).unwrap(), before + 1);
+    let withdraw = || message::Withdraw { withdrawal: signed(withdrawal.clone(), 12) };
+    assert!(facility.ask(withdraw()).await.is_refusal(), "nobody has shown that it is the signer's session");
+    let request = facility.request(patient.vault, Action::Sync, &[]);
+    facility.ask(message::Sync { request: signed(request, 12), from: LedgerSize(0) }).await;
+    assert!(facility.ask(withdraw()).await.is_refusal());
+    let request = device.request(patient.vault, Action::Audit, &[]);
+    let audit = message::Audit { request: signed(request, 3), from: karute_protocol::trail::TrailNumber(1) };
+    let refusals = device.ask(audit).await.messages.into_iter().filter(|message| {
+        matches!(message, Message::TrailItem(item) if item.event.kind == karute_protocol::trail::EventKind::Refusal)
+    });
+    assert_eq!(refusals.count(), 1);
 }

@@ -256,6 +256,9 @@ async fn a_revocation_in_the_middle_of_a_body_ends_it_there() {
     let answers = scene.reader.answers(number).await;
     assert!(answers.is_refusal(), "{:?}", answers.last());
     assert!((answers.pieces.len() as u64) < records(&answers)[0].encoded_len.0);
+    let refusal = scene.events().await.into_iter().find(|item| item.event.kind == EventKind::Refusal).unwrap();
+    assert_eq!((refusal.event.party, refusal.event.outcome.0), (key(11), DenyReason::Revoked.number()));
+    assert_eq!(refusal.event.chain, [scene.grant]);
 }
 
 #[tokio::test]

@@ -37,6 +37,21 @@ impl World {
         Self { host, ambient, folder }
     }
 
+    /// A host whose journal asks `entropy` for every frame it writes: a test can make it wait there, or break it.
+    pub(super) fn with_entropy(entropy: crate::vault::journal::Entropy) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ambient = Ambient::fixed(NOW, 7);
+        let settings = StoreSettings {
+            folder: folder.path().to_owned(),
+            log: identity(4),
+            entropy,
+            bodies: BodyLimits::default(),
+        };
+        let store = Store::open(settings, &mut |_| {}).unwrap().0;
+        let host = Host::new(store, identity(4), Registration::Open, ambient.clone());
+        Self { host, ambient, folder }
+    }
+
     /// The same host after a restart.
     pub(super) fn restarted(self) -> Self {
         let Self { host, ambient, folder } = self;
