@@ -172,6 +172,22 @@ impl Stage {
         child.wait().unwrap();
     }
 
+    /// Waits until the node has ended by itself; gives its exit code.
+    pub(super) fn node_ends(&mut self) -> i32 {
+        let mut child = self.node.take().unwrap();
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status.code().unwrap_or(-1);
+            }
+            if begun.elapsed() > Duration::from_secs(60) {
+                self.node = Some(child);
+                panic!("the node goes on: {}", self.node_said());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// What the node wrote to its log.
     pub(super) fn node_said(&self) -> String {
         std::fs::read_to_string(self.path("node.err")).unwrap_or_default()

@@ -88,7 +88,7 @@ async fn a_later_record_takes_the_place_of_an_earlier_one_of_the_same_depositor_
 async fn a_host_that_takes_nothing_more_stops_the_sender_and_fills_no_memory() {
     let mut scene = Scene::new(34).await;
     let vault = scene.vault;
-    let file = noise(24 << 20, 34);
+    let file = noise(16 << 20, 34);
     let new = scene.world.facility("A").writes(&file, imaging());
     let transport = scene.world.facility("A").agent.transport();
     let (reach, passed) = cutting(&scene.world, &transport, Vec::new());
