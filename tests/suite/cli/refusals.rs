@@ -131,7 +131,7 @@ fn refused_and_not_found_are_told_apart_and_a_file_that_cannot_be_read_is_named(
     let file = stage.file("x", b"x");
     stage.as_of("a", ["facility", "deposit", &file, "--vault", "karute:vault:xyz"]).fails(7, &["hint:"]);
     let absent = ["patient", "grant", "--to", "absent.card", "--template", "deposit", "--category", "lab"];
-    stage.as_of("p", absent).fails(7, &["absent.card"]);
+    stage.as_of("p", absent).fails(6, &["absent.card", "hint:"]);
     let card = stage.file("bad.card", b"karute:card:AAAA");
     let bad = stage.as_of("p", ["patient", "grant", "--to", &card, "--template", "deposit", "--category", "lab"]);
     bad.fails(8, &["card", "hint:"]);

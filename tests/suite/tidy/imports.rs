@@ -57,7 +57,7 @@ const RULES: &[Rule] = &[
         doors: &["node/src/cli/", "node/src/main.rs"],
         never: &[Krate("clap"), Krate("clap_complete"), Krate("clap_mangen")],
     },
-    Rule { rooms: &PRODUCT, doors: &["node/src/progress.rs"], never: &[Krate("indicatif")] },
+    Rule { rooms: &PRODUCT, doors: &["node/src/progress.rs"], never: &[Krate("indicatif"), Krate("terminal_size")] },
     Rule {
         rooms: &PRODUCT,
         doors: &["node/src/passphrase.rs", "node/src/cli/patient/recover.rs"],
