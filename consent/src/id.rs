@@ -224,6 +224,10 @@ number!(
     Seq, u64
 );
 number!(
+    /// Number of an event in its vault's trail, from 1 without gap.
+    TrailNumber, u64
+);
+number!(
     /// Which keys a collection has: 1 at first, one more at each rotation.
     Generation, u32
 );

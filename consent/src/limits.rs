@@ -78,6 +78,8 @@ pub const NOTE_BYTES_MAX: usize = 512;
 pub const ROTATION_PACKAGES_MAX: usize = 256;
 /// Most records of one erasure or withdrawal.
 pub const RECORDS_PER_ERASURE_MAX: usize = 256;
+/// Most events of one erasure.
+pub const EVENTS_PER_ERASURE_MAX: usize = 256;
 
 /// Longest PeerId.
 pub const PEER_BYTES_MAX: usize = 64;

@@ -9,6 +9,7 @@ mod reason;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use permit::{Cost, Permit, Reach, Right};
 pub use reason::DenyReason;
@@ -86,7 +87,7 @@ pub fn decide(
     let party = request.signer();
     if asked.chain.is_empty() {
         let right = right_without_grant(asked, party, state, memory)?;
-        return Ok(permit(asked, party, (right, Reach::default(), Cost::Nothing), None));
+        return Ok(permit(request, (right, Reach::default(), Cost::Nothing), None));
     }
     let proven = ProvenGrant::prove(state, &asked.chain).map_err(|error| match error {
         ChainError::Empty => DenyReason::NoGrant,
@@ -97,7 +98,7 @@ pub fn decide(
     if proven.holder() != party {
         return Err(DenyReason::NotHolder);
     }
-    check_in_force(state, &asked.chain, clock.now)?;
+    check_in_force(state, &asked.chain, clock.now.max(clock.committed))?; // a clock that was set back gives no time back
     let cost = check_granted(asked, &proven, party, memory, clock.now)?;
     let scope = &proven.core().scope;
     let reach = Reach {
@@ -107,14 +108,14 @@ pub fn decide(
         depositors: scope.depositors.clone(),
     };
     let right = Right::Chain(asked.chain.clone());
-    Ok(permit(asked, party, (right, reach, cost), Some(proven.not_after())))
+    Ok(permit(request, (right, reach, cost), Some(proven.not_after())))
 }
 
 /// Judges a permit again while it is answered: before each frame, by the state and time of that moment (C-52).
 pub fn recheck(permit: &Permit, state: &LedgerState, now: Timestamp) -> Result<(), DenyReason> {
     match &permit.right {
-        _ if permit.vault != state.vault() => Err(DenyReason::WrongVault),
-        Right::Device if state.is_device(permit.party) => Ok(()),
+        _ if permit.vault() != state.vault() => Err(DenyReason::WrongVault),
+        Right::Device if state.is_device(permit.party()) => Ok(()),
         Right::Device => Err(DenyReason::NoGrant),
         Right::Chain(chain) => check_in_force(state, chain, now),
         Right::OwnPart => Ok(()),
@@ -213,14 +214,12 @@ fn is_resumed(asked: &Request, party: PartyKey, memory: &Memory, now: Timestamp)
 }
 
 fn permit(
-    asked: &Request,
-    party: PartyKey,
+    request: &Verified<Request>,
     (right, reach, cost): (Right, Reach, Cost),
     not_after: Option<Timestamp>,
 ) -> Permit {
-    let Request { vault, action, purpose, id: request, .. } = *asked;
-    let reach = reach.narrowed(&asked.selector);
-    Permit { vault, party, action, purpose, request, right, reach, not_after, cost }
+    let reach = reach.narrowed(&request.payload().selector);
+    Permit { request: Arc::new(request.clone()), right, reach, not_after, cost }
 }
 
 fn first_no<const N: usize>(rules: [(bool, DenyReason); N]) -> Result<(), DenyReason> {

@@ -7,9 +7,12 @@ use std::collections::BTreeSet;
 use serde_indexed::{DeserializeIndexed, SerializeIndexed};
 
 use crate::id::{
-    CollectionId, Digest, Generation, PartyKey, RecordId, RootNumber, RotationSequence, StatementId, VaultId,
+    CollectionId, Digest, Generation, PartyKey, RecordId, RootNumber, RotationSequence, StatementId, TrailNumber,
+    VaultId,
 };
-use crate::limits::{COLLECTIONS_MAX, RECORDS_PER_ERASURE_MAX, REVOCATION_BYTES_MAX, ROTATION_PACKAGES_MAX};
+use crate::limits::{
+    COLLECTIONS_MAX, EVENTS_PER_ERASURE_MAX, RECORDS_PER_ERASURE_MAX, REVOCATION_BYTES_MAX, ROTATION_PACKAGES_MAX,
+};
 use crate::statement::{Malformed, Statement};
 use crate::time::Timestamp;
 use crate::vault::check_ascending;
@@ -92,13 +95,13 @@ pub struct RotationPackage {
     pub package_hash: Digest,
 }
 
-/// The patient's order to erase records.
+/// The patient's order to erase records, or events of the trail.
 #[derive(Clone, Debug, PartialEq, Eq, SerializeIndexed, DeserializeIndexed)]
 pub struct Erasure {
     /// The vault.
     #[serde(index = 1)]
     pub vault: VaultId,
-    /// The records.
+    /// The records; may be none when there are events.
     #[serde(index = 2)]
     pub records: BTreeSet<RecordId>,
     /// Why.
@@ -107,10 +110,13 @@ pub struct Erasure {
     /// When it was signed.
     #[serde(index = 4)]
     pub issued: Timestamp,
+    /// Numbers of the events whose salt and content go; their leaves and proofs stay.
+    #[serde(index = 5, skip_serializing_if = "Option::is_none")]
+    pub events: Option<BTreeSet<TrailNumber>>,
 }
 
 crate::wire_enum! {
-    /// Why records are erased.
+    /// Why something is erased.
     ErasureReason {
         /// The patient wants it.
         Wish = 1 "wish",
@@ -195,8 +201,15 @@ impl Statement for Rotation {
 impl Statement for Erasure {
     const TYPE: &'static str = "erasure";
 
+    /// C-59
     fn check(&self, _: PartyKey) -> Result<(), Malformed> {
-        check_records(&self.records)
+        match &self.events {
+            None => check_records(&self.records),
+            Some(events) if !(1..=EVENTS_PER_ERASURE_MAX).contains(&events.len()) => Err(Malformed::Count),
+            Some(events) if events.contains(&TrailNumber(0)) => Err(Malformed::Range),
+            Some(_) if self.records.len() > RECORDS_PER_ERASURE_MAX => Err(Malformed::Count),
+            Some(_) => Ok(()),
+        }
     }
 }
 
@@ -251,7 +264,20 @@ mod tests {
     }
 
     #[test]
-    fn an_erasure_names_at_least_one_record() {
-        assert_eq!(check_records(&BTreeSet::new()), Err(Malformed::Count));
+    fn an_erasure_names_at_least_one_record_or_event() {
+        let check = |records: usize, events: Option<&[u64]>| {
+            let records = (0..records).map(|number| RecordId::from_bytes([number as u8; 16])).collect();
+            let events = events.map(|numbers| numbers.iter().copied().map(TrailNumber).collect());
+            let (vault, reason) = (VaultId::from_bytes([0; 32]), ErasureReason::Wish);
+            let issued = Timestamp::from_secs(0);
+            Erasure { vault, records, reason, issued, events }.check(PartyKey::from_bytes([1; 32]))
+        };
+        assert_eq!(check(0, None), Err(Malformed::Count));
+        assert_eq!(check(0, Some(&[])), Err(Malformed::Count));
+        assert_eq!(check(1, Some(&[])), Err(Malformed::Count));
+        assert_eq!(check(0, Some(&[0, 1])), Err(Malformed::Range));
+        assert_eq!(check(1, None), Ok(()));
+        assert_eq!(check(0, Some(&[1])), Ok(()));
+        assert_eq!(check(1, Some(&[7, 9])), Ok(()));
     }
 }

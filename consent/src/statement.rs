@@ -193,6 +193,11 @@ impl<T: Statement> Unverified<T> {
         Self { bytes, of: PhantomData }
     }
 
+    /// The bytes as they came in, to be kept or passed on.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Checks size, spelling, signer's key, signature, payload and the rules of the type, in this order.
     pub fn verify(self) -> Result<Verified<T>, StatementError> {
         // C-11

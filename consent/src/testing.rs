@@ -70,6 +70,7 @@ pub(crate) fn authority(vault: VaultId) -> Authority {
         recovery: sealing_key(3),
         root_number: RootNumber(0),
         roots: Digest::from_bytes([8; 32]),
+        witness_set: None,
     }
 }
 

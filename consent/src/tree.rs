@@ -4,20 +4,35 @@ use sha2::{Digest as _, Sha256};
 
 use crate::id::Digest;
 
-/// The RFC 6962 root with SHA-256 over these leaf data, in their order.
-pub fn root_of<L: AsRef<[u8]>>(leaves: &[L]) -> Digest {
-    // Complete subtrees from large to small, each with its number of leaves.
-    let mut subtrees: Vec<(usize, [u8; 32])> = Vec::new();
-    for leaf in leaves {
-        let mut joined = (1, hash(&[&[0], leaf.as_ref()]));
-        while let Some((size, left)) = subtrees.pop_if(|(size, _)| *size == joined.0) {
+/// A tree that only grows: its complete subtrees from large to small, each with its number of leaves.
+#[derive(Clone, Debug, Default)]
+pub struct GrowingTree {
+    subtrees: Vec<(u64, [u8; 32])>,
+}
+
+impl GrowingTree {
+    /// Appends a leaf with these data.
+    pub fn append(&mut self, leaf: &[u8]) {
+        let mut joined = (1, hash(&[&[0], leaf]));
+        while let Some((size, left)) = self.subtrees.pop_if(|(size, _)| *size == joined.0) {
             joined = (2 * size, hash(&[&[1], &left, &joined.1]));
         }
-        subtrees.push(joined);
+        self.subtrees.push(joined);
     }
-    let root =
-        subtrees.into_iter().rev().map(|(_, subtree)| subtree).reduce(|right, left| hash(&[&[1], &left, &right]));
-    Digest::from_bytes(root.unwrap_or_else(|| hash(&[])))
+
+    /// The RFC 6962 root with SHA-256 over the leaves so far.
+    pub fn root(&self) -> Digest {
+        let subtrees = self.subtrees.iter().rev().map(|(_, subtree)| *subtree);
+        let root = subtrees.reduce(|right, left| hash(&[&[1], &left, &right]));
+        Digest::from_bytes(root.unwrap_or_else(|| hash(&[])))
+    }
+}
+
+/// The RFC 6962 root with SHA-256 over these leaf data, in their order.
+pub fn root_of<L: AsRef<[u8]>>(leaves: &[L]) -> Digest {
+    let mut tree = GrowingTree::default();
+    leaves.iter().for_each(|leaf| tree.append(leaf.as_ref()));
+    tree.root()
 }
 
 /// SHA-256 over the parts, one after the other.

@@ -62,6 +62,31 @@ pub struct Witness {
     pub key: PartyKey,
 }
 
+/// Who cosigns checkpoints, and how many of them have to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, SerializeIndexed, DeserializeIndexed)]
+pub struct WitnessSet {
+    /// The witnesses, ascending by key.
+    #[serde(index = 1)]
+    pub witnesses: Vec<Witness>,
+    /// How many of them have to cosign; 0: none does.
+    #[serde(index = 2)]
+    pub quorum: u8,
+}
+
+impl WitnessSet {
+    /// C-15, C-58
+    fn check(&self) -> Result<(), Malformed> {
+        if self.witnesses.len() > WITNESSES_MAX {
+            return Err(Malformed::Count);
+        }
+        if usize::from(self.quorum) > self.witnesses.len() {
+            return Err(Malformed::Quorum);
+        }
+        check_ascending(self.witnesses.iter().map(|witness| witness.key))?;
+        self.witnesses.iter().try_for_each(|witness| check_line(&witness.name, NAME_BYTES_MAX))
+    }
+}
+
 /// The whole set of devices and hosts in force.
 #[derive(Clone, Debug, PartialEq, Eq, SerializeIndexed, DeserializeIndexed)]
 pub struct Authority {
@@ -98,6 +123,9 @@ pub struct Authority {
     /// Digest of the list of root packages.
     #[serde(index = 11)]
     pub roots: Digest,
+    /// Who cosigns checkpoints from here on; absent: the set in force stays.
+    #[serde(index = 12, skip_serializing_if = "Option::is_none")]
+    pub witness_set: Option<WitnessSet>,
 }
 
 /// A device of the patient: it signs grants, revocations, directories, rotations, erasures and entries.
@@ -167,6 +195,13 @@ impl Verified<Charter> {
     /// The vault that this charter begins.
     pub fn vault(&self) -> VaultId {
         VaultId::from_bytes(*self.id().as_bytes())
+    }
+}
+
+impl Charter {
+    /// Its witnesses and their quorum together.
+    pub fn witness_set(&self) -> WitnessSet {
+        WitnessSet { witnesses: self.witnesses.clone(), quorum: self.quorum }
     }
 }
 
@@ -278,14 +313,7 @@ impl Statement for Charter {
         if signer != self.identity {
             return Err(Malformed::Signer);
         }
-        if self.witnesses.len() > WITNESSES_MAX {
-            return Err(Malformed::Count);
-        }
-        if usize::from(self.quorum) > self.witnesses.len() {
-            return Err(Malformed::Quorum);
-        }
-        check_ascending(self.witnesses.iter().map(|witness| witness.key))?;
-        self.witnesses.iter().try_for_each(|witness| check_line(&witness.name, NAME_BYTES_MAX))
+        self.witness_set().check()
     }
 }
 
@@ -302,7 +330,8 @@ impl Statement for Authority {
         if self.hosts.iter().filter(|host| host.role == HostRole::Home).count() != 1 {
             return Err(Malformed::Home);
         }
-        self.hosts.iter().try_for_each(|host| check_addresses(&host.addresses))
+        self.hosts.iter().try_for_each(|host| check_addresses(&host.addresses))?;
+        self.witness_set.as_ref().map_or(Ok(()), WitnessSet::check) // C-58
     }
 }
 

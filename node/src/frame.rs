@@ -2,7 +2,8 @@
 //!
 //! The head of a frame is the protocol's (`karute_protocol::message::frame`) and is judged before memory is taken
 //! for what follows. Reading and writing are two halves that never wait for each other: what is
-//! written passes a short queue to a task of its own, so that a peer who does not read stops only its own answers.
+//! written passes a short queue to a task of its own, so that a peer who does not read stops only its own answers. A frame
+//! may rest on a lease of the vault: then it is written only while the lease can be entered (P-43).
 
 use std::{io, time::Duration};
 
@@ -11,12 +12,13 @@ use karute_protocol::message::frame::{FrameError, FrameHead, HEAD_LEN};
 use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    sync::mpsc,
+    sync::mpsc::{self, Permit},
     task::JoinHandle,
     time::timeout,
 };
 
 use crate::net::limits;
+use crate::vault::{Cut, Entered, OnItsWay};
 
 pub use karute_protocol::message::frame::{FrameId, FrameKind};
 
@@ -63,6 +65,9 @@ pub enum WriteError {
     /// The stream is closed.
     #[error("the stream is closed")]
     Closed,
+    /// The stream was cut off from this side.
+    #[error("the stream was cut off")]
+    Cut,
     /// The stream broke.
     #[error("the stream broke")]
     Broken(#[source] io::Error),
@@ -179,7 +184,26 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
 /// The way to the writer of one stream: a short queue, so that sending waits when the peer does not read.
 #[derive(Clone)]
 pub struct Outbox {
-    queue: mpsc::Sender<Frame>,
+    queue: mpsc::Sender<Queued>,
+    cut: Cut,
+}
+
+/// A place in the queue of a stream.
+pub struct Place<'a>(Permit<'a, Queued>);
+
+/// What a frame that waits for the writer rests on.
+pub enum Rests {
+    /// On nothing: it is written.
+    OnNothing,
+    /// On a lease: it is written if that can be entered when it is its turn.
+    OnLease(OnItsWay),
+    /// On a lease that was entered for it: it is written, and who revokes waits for it.
+    Inside(Entered),
+}
+
+struct Queued {
+    frame: Frame,
+    rests: Rests,
 }
 
 impl Outbox {
@@ -189,7 +213,26 @@ impl Outbox {
         W: AsyncWrite + Unpin + Send + 'static,
     {
         let (queue, waiting) = mpsc::channel(limits::OUTBOX_FRAMES);
-        (Self { queue }, tokio::spawn(write_all(writer, waiting)))
+        let cut = Cut::default();
+        let outbox = Self { queue, cut: cut.clone() };
+        let writing = async move {
+            tokio::select! {
+                biased;
+                () = cut.comes() => Err(WriteError::Cut),
+                written = write_all(writer, waiting) => written,
+            }
+        };
+        (outbox, tokio::spawn(writing))
+    }
+
+    /// What cuts the stream off: then nothing more is written, and what waits is dropped.
+    pub fn cut(&self) -> &Cut {
+        &self.cut
+    }
+
+    /// Waits until nothing can be written any more.
+    pub async fn closed(&self) {
+        self.queue.closed().await;
     }
 
     /// Sends a message.
@@ -204,24 +247,53 @@ impl Outbox {
 
     /// Sends a frame; waits while the queue is full.
     pub async fn send(&self, frame: Frame) -> Result<(), WriteError> {
+        self.place().await?.send(frame, Rests::OnNothing)
+    }
+
+    /// Waits for a place in the queue.
+    pub async fn place(&self) -> Result<Place<'_>, WriteError> {
+        self.queue.reserve().await.map(Place).map_err(|_| WriteError::Closed)
+    }
+}
+
+impl Place<'_> {
+    /// Puts a frame there.
+    pub fn send(self, frame: Frame, rests: Rests) -> Result<(), WriteError> {
         FrameHead::new(frame.kind, frame.number, frame.payload.len()).map_err(|_| WriteError::TooLong)?;
-        self.queue.send(frame).await.map_err(|_| WriteError::Closed)
+        self.0.send(Queued { frame, rests });
+        Ok(())
     }
 }
 
 /// Writes what waits, and flushes only when nothing more waits: many small answers share a packet.
-async fn write_all<W>(mut writer: FrameWriter<W>, mut waiting: mpsc::Receiver<Frame>) -> Result<(), WriteError>
+async fn write_all<W>(mut writer: FrameWriter<W>, mut waiting: mpsc::Receiver<Queued>) -> Result<(), WriteError>
 where
     W: AsyncWrite + Unpin,
 {
-    while let Some(frame) = waiting.recv().await {
-        writer.write(&frame).await?;
-        while let Ok(frame) = waiting.try_recv() {
-            writer.write(&frame).await?;
+    while let Some(queued) = waiting.recv().await {
+        write_one(&mut writer, queued).await?;
+        while let Ok(queued) = waiting.try_recv() {
+            write_one(&mut writer, queued).await?;
         }
         writer.flush().await?;
     }
     writer.close().await
+}
+
+/// Writes a frame unless its lease is closed. Dropped midway, it leaves the lease and counts the frame as lost.
+async fn write_one<W: AsyncWrite + Unpin>(writer: &mut FrameWriter<W>, queued: Queued) -> Result<(), WriteError> {
+    let Queued { frame, rests } = queued;
+    match rests {
+        Rests::OnNothing => writer.write(&frame).await,
+        Rests::Inside(inside) => writer.write(&frame).await.map(|()| drop(inside)),
+        Rests::OnLease(on_its_way) => {
+            let Some(inside) = on_its_way.enter() else { return Ok(()) };
+            writer.write(&frame).await?;
+            on_its_way.is_handed_over();
+            drop(inside);
+            Ok(())
+        }
+    }
 }
 
 /// Taken from the stream at once when nothing larger is expected.

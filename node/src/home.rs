@@ -86,8 +86,13 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         let _ = fs::remove_file(&partial); // the first error is the one to report
         return Err(Failure::io("writing", path, e));
     }
+    sync_parent(path).map_err(|e| Failure::io("syncing the folder of", path, e))
+}
+
+/// Makes durable that a file at `path` was made, renamed or removed.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent).and_then(|folder| folder.sync_all()).map_err(|e| Failure::io("syncing the folder", parent, e))
+    File::open(parent)?.sync_all()
 }
 
 /// Replaces `path` by `bytes`, readable by its owner alone, without waiting for the disk: for what can be made again.

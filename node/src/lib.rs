@@ -10,6 +10,7 @@
 pub mod ambient;
 pub mod cli;
 pub mod config;
+pub mod cosign;
 pub mod failure;
 pub mod flow;
 pub mod frame;
@@ -21,6 +22,7 @@ pub mod passphrase;
 pub mod progress;
 pub mod telemetry;
 pub mod vault;
+pub mod witness;
 
 #[cfg(feature = "agent")]
 pub mod agent;

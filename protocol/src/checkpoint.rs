@@ -28,20 +28,33 @@ impl Checkpoint {
 
     /// Reads the three lines; every other spelling of the same is refused.
     pub fn from_text(text: &str) -> Result<Self, CheckpointError> {
-        let lines = text.strip_suffix('\n').ok_or(CheckpointError::NotThreeLines)?;
-        let mut lines = lines.split('\n');
-        let (Some(origin), Some(size), Some(root), None) = (lines.next(), lines.next(), lines.next(), lines.next())
+        let (checkpoint, extension) = Self::from_extended_text(text)?;
+        if !extension.is_empty() {
+            return Err(CheckpointError::NotThreeLines);
+        }
+        if checkpoint.head.size == 0 && checkpoint.head.root != TreeHash::of_empty_tree() {
+            return Err(CheckpointError::BadRoot);
+        }
+        Ok(checkpoint)
+    }
+
+    /// Reads a checkpoint that may have extension lines, as other logs than ours may write them: what the three lines
+    /// say, and the rest. That an empty log has the empty root is not looked at here.
+    pub(crate) fn from_extended_text(text: &str) -> Result<(Self, &str), CheckpointError> {
+        let mut parts = text.splitn(4, '\n');
+        let (Some(origin), Some(size), Some(root), Some(extension)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(CheckpointError::NotThreeLines);
         };
+        let whole = extension.strip_suffix('\n').is_none_or(|lines| lines.split('\n').all(|line| !line.is_empty()));
+        if !whole || !text.ends_with('\n') {
+            return Err(CheckpointError::NotThreeLines);
+        }
         let origin = origin.parse().map_err(|_| CheckpointError::BadOrigin)?;
         let size = parse_size(size).ok_or(CheckpointError::BadSize)?;
         let root = BASE64.decode(root).ok().and_then(|root| root.try_into().ok()).ok_or(CheckpointError::BadRoot)?;
-        let root = TreeHash(root);
-        if size == 0 && root != TreeHash::of_empty_tree() {
-            return Err(CheckpointError::BadRoot);
-        }
-        Ok(Self { origin, head: TreeHead { size, root } })
+        Ok((Self { origin, head: TreeHead { size, root: TreeHash(root) } }, extension))
     }
 
     /// Signs under the origin as key name. That the log's earlier checkpoints are extended is the caller's duty.
@@ -76,6 +89,11 @@ impl SignedCheckpoint {
         Ok(checkpoint)
     }
 
+    /// The log that it says it is of: says which key has to have signed it, and nothing else.
+    pub(crate) fn unverified_origin(&self) -> Option<KeyName> {
+        self.0.unverified_text().lines().next()?.parse().ok()
+    }
+
     /// Takes over further signatures of the same checkpoint, such as a witness's.
     pub fn join(&mut self, other: Self) -> Result<(), CheckpointError> {
         self.0.join(other.0).map_err(CheckpointError::Note)
@@ -83,7 +101,7 @@ impl SignedCheckpoint {
 }
 
 /// Decimal digits without a leading zero, within the cap.
-fn parse_size(digits: &str) -> Option<u64> {
+pub(crate) fn parse_size(digits: &str) -> Option<u64> {
     let size: u64 = digits.parse().ok()?;
     (size.to_string() == digits && size <= limits::TREE_SIZE_MAX).then_some(size)
 }

@@ -47,6 +47,9 @@ pub const VERSIONS_MAX: usize = 16;
 /// Checkpoints in a hello or its answer.
 pub const HEADS_MAX: usize = 8;
 
+/// Earlier sizes of the trail that a client can ask consistency proofs from.
+pub const HEAD_SIZES_MAX: usize = 64;
+
 /// Bytes of a registration code.
 pub const REGISTRATION_LEN_MAX: usize = 64;
 
@@ -71,6 +74,9 @@ pub const LANGUAGE_LEN_MAX: usize = 35;
 /// Bytes of a proof file.
 pub const PROOF_FILE_LEN_MAX: usize = 512 * 1024;
 
+/// Bytes of a finding, evidence included: the ids of the longest list take most of it.
+pub const FINDING_LEN_MAX: usize = 4 * 1024 * 1024;
+
 /// Bytes of a vault link.
 pub const VAULT_LINK_LEN_MAX: usize = 2048;
 
@@ -92,9 +98,32 @@ pub const ASKS_OF_SENDER_MAX: usize = 4;
 /// Records of one answer to a list.
 pub const LIST_RECORDS_MAX: u64 = 100_000;
 
+/// Hashes in the proof of a request to a witness (tlog-witness allows no more).
+pub const WITNESS_PROOF_LEN_MAX: usize = 63;
+
+/// Bytes of a request to a witness: a note, the proof lines and the old size.
+pub const ADD_CHECKPOINT_LEN_MAX: usize = NOTE_LEN_MAX + 4096;
+
+/// Bytes of what a vault is admitted by at a witness.
+pub const ADMISSION_LEN_MAX: usize = 1024 * 1024;
+
+/// Authorities in what a vault is admitted by.
+pub const ADMISSION_AUTHORITIES_MAX: usize = 256;
+
+/// Seconds for which a witnessed ledger head may name the key of a deposit of normal sensitivity.
+pub const FRESH_SECS_MAX: u64 = 86_400;
+
+/// The same for a kind that is sensitive.
+pub const FRESH_SENSITIVE_SECS_MAX: u64 = 900;
+
+/// Seconds between a depositor's clock and the host's word on its newest head, where there are no witnesses.
+pub const HOST_WORD_SECS_MAX: u64 = 120;
+
 const _: () = assert!(1 << (PROOF_LEN_MAX - 1) >= TREE_SIZE_MAX as u128);
 const _: () = assert!(BODY_SEALED_LEN_MAX < 1 << 52, "the chunked encryption format ends at 4 PiB");
 const _: () = assert!(NOTE_SIGNATURES_MAX >= 16);
+const _: () = assert!(34 * LIST_RECORDS_MAX as usize + 256 * 1024 <= FINDING_LEN_MAX, "a list's ids fit a finding");
+const _: () = assert!(ADD_CHECKPOINT_LEN_MAX >= NOTE_LEN_MAX + 45 * WITNESS_PROOF_LEN_MAX + 26);
 /// Bytes around the items of a package and their ciphertext: map and array heads, encapsulated key, tag.
 const PACKAGE_AROUND_LEN: usize = 1_200;
 const _: () = assert!(PACKAGE_ITEMS_MAX * PACKAGE_ITEM_LEN_MAX + PACKAGE_AROUND_LEN <= ATTACHMENT_BYTES_MAX);

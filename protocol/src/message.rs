@@ -10,9 +10,11 @@
 mod ask;
 mod deposit;
 pub mod frame;
+mod heads;
 mod ledger;
 mod read;
 mod session;
+mod tombstone;
 
 use karute_consent::encoding::{EncodingError, from_bytes, to_bytes};
 use serde::Serialize;
@@ -22,13 +24,13 @@ pub use karute_consent::ledger::Item;
 
 pub use ask::{Answer, Ask, AskAnswered, Asks, WaitingAsk};
 pub use deposit::{Body, Close, Existing, Key, KeyFound, Offset, OpenRun, Put, ReWraps, Stored, Withdraw};
+pub use heads::{Heads, HeadsFound, News, Watch};
 pub use ledger::{
     Append, AppendItem, Appended, Attach, Attachment, Face, Faced, GrantPackage, PassOn, Revoke, Sync, Synced,
 };
-pub use read::{
-    Audit, ByteRange, End, Fetch, List, Listed, Permitted, RecordAnswer, Tombstone, TombstoneReason, TrailItem,
-};
+pub use read::{Audit, ByteRange, End, Fetch, List, Listed, Permitted, RecordAnswer, TrailItem};
 pub use session::{Done, Fault, FaultCode, Hello, Refusal, Registration, Version, Welcome};
+pub use tombstone::{Removal, Tombstone, TombstoneError, TombstoneReason};
 
 use crate::limits::MESSAGE_LEN_MAX;
 
@@ -194,8 +196,16 @@ messages! {
     PassOn,
     /// 40: an attachment of the item that follows.
     Attachment,
+    /// 41: asks for the newest heads.
+    Heads,
     /// 42: what went wrong, where that is no question of rights.
     Fault,
+    /// 43: asks for every event of a vault from now on.
+    Watch,
+    /// 44: the newest heads.
+    HeadsFound,
+    /// 46: an event that has just become durable.
+    News,
 }
 
 impl Message {

@@ -45,9 +45,43 @@ impl fmt::Display for KeyName {
     }
 }
 
-/// The first four bytes of SHA-256(name || 0x0A || 0x01 || public key): finds a signature line, proves nothing.
+/// The first four bytes of SHA-256(name || 0x0A || type || public key): finds a signature line, proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyId(pub [u8; KEY_ID_LEN]);
+
+impl KeyId {
+    /// The id of an Ed25519 key under a name, as a key of this signature type.
+    pub(crate) fn of(name: &KeyName, key_type: u8, party: &Party) -> Self {
+        let digest = Sha256::new()
+            .chain_update(name.as_str())
+            .chain_update([b'\n', key_type])
+            .chain_update(party.key().as_bytes())
+            .finalize();
+        let mut id = [0; KEY_ID_LEN];
+        id.copy_from_slice(&digest[..KEY_ID_LEN]);
+        Self(id)
+    }
+}
+
+/// A verifier key as text: name, id in hex, type and public key in base64, joined by plus signs.
+pub(crate) fn write_vkey(name: &KeyName, key_type: u8, party: &Party) -> String {
+    let typed = [&[key_type], &party.key().as_bytes()[..]].concat();
+    let id = u32::from_be_bytes(KeyId::of(name, key_type, party).0);
+    format!("{name}+{id:08x}+{}", BASE64.encode(typed))
+}
+
+/// Reads a verifier key of this type in its one spelling; the id in the text must be the one that the key has.
+pub(crate) fn read_vkey(vkey: &str, key_type: u8) -> Result<(KeyName, Party), NoteError> {
+    let mut parts = vkey.splitn(3, '+');
+    let (Some(name), Some(_id), Some(coded)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(NoteError::BadKey);
+    };
+    let typed = BASE64.decode(coded).map_err(|_| NoteError::BadKey)?;
+    let bytes = typed.strip_prefix(&[key_type]).and_then(PartyKey::from_slice).ok_or(NoteError::BadKey)?;
+    let party = Party::from_key(bytes).map_err(|_| NoteError::BadKey)?;
+    let name = name.parse()?;
+    if write_vkey(&name, key_type, &party) == vkey { Ok((name, party)) } else { Err(NoteError::BadKey) }
+}
 
 /// A name and the Ed25519 key that signs notes under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,23 +95,14 @@ pub struct NoteKey {
 impl NoteKey {
     /// The id that stands in this key's signature lines.
     pub fn id(&self) -> KeyId {
-        let digest = Sha256::new()
-            .chain_update(self.name.as_str())
-            .chain_update([b'\n', TYPE_ED25519])
-            .chain_update(self.party.key().as_bytes())
-            .finalize();
-        let mut id = [0; KEY_ID_LEN];
-        id.copy_from_slice(&digest[..KEY_ID_LEN]);
-        KeyId(id)
+        KeyId::of(&self.name, TYPE_ED25519, &self.party)
     }
 }
 
 impl fmt::Display for NoteKey {
-    /// The verifier key: name, id in hex, type and public key in base64, joined by plus signs.
+    /// The verifier key of type 0x01.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let typed = [&[TYPE_ED25519], &self.party.key().as_bytes()[..]].concat();
-        let id = u32::from_be_bytes(self.id().0);
-        write!(f, "{}+{id:08x}+{}", self.name, BASE64.encode(typed))
+        f.write_str(&write_vkey(&self.name, TYPE_ED25519, &self.party))
     }
 }
 
@@ -85,19 +110,7 @@ impl FromStr for NoteKey {
     type Err = NoteError;
 
     fn from_str(vkey: &str) -> Result<Self, NoteError> {
-        let mut parts = vkey.splitn(3, '+');
-        let (Some(name), Some(_id), Some(coded)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(NoteError::BadKey);
-        };
-        let typed = BASE64.decode(coded).map_err(|_| NoteError::BadKey)?;
-        let bytes = typed.strip_prefix(&[TYPE_ED25519]).and_then(PartyKey::from_slice).ok_or(NoteError::BadKey)?;
-        let party = Party::from_key(bytes).map_err(|_| NoteError::BadKey)?;
-        let key = Self { name: name.parse()?, party };
-        // The id in the text must be the one that the key has.
-        if key.to_string() != vkey {
-            return Err(NoteError::BadKey);
-        }
-        Ok(key)
+        read_vkey(vkey, TYPE_ED25519).map(|(name, party)| Self { name, party })
     }
 }
 
@@ -112,11 +125,11 @@ pub struct Note {
 
 /// One signature under a note.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct SignatureLine {
-    name: KeyName,
-    id: KeyId,
+pub(crate) struct SignatureLine {
+    pub(crate) name: KeyName,
+    pub(crate) id: KeyId,
     /// What the algorithm of the key makes of it; 64 bytes for Ed25519.
-    signature: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
 }
 
 impl Note {
@@ -142,16 +155,7 @@ impl Note {
         if !is_note_text(text) {
             return Err(NoteError::BadText);
         }
-        let lines = lines.strip_suffix('\n').ok_or(NoteError::NoSignature)?;
-        let signatures: Vec<_> = lines
-            .split('\n')
-            .take(limits::NOTE_SIGNATURES_MAX + 1)
-            .map(SignatureLine::from_str)
-            .collect::<Result<_, _>>()?;
-        if signatures.len() > limits::NOTE_SIGNATURES_MAX {
-            return Err(NoteError::TooLong);
-        }
-        Ok(Self { text: text.to_owned(), signatures })
+        Ok(Self { text: text.to_owned(), signatures: read_lines(lines)? })
     }
 
     /// The text, if `key` signed it. Every line under the key's name and id must verify, and one must be there.
@@ -171,6 +175,48 @@ impl Note {
     /// The text, signed by nobody yet as far as this says.
     pub fn unverified_text(&self) -> &str {
         &self.text
+    }
+
+    /// The signatures under a name and id, in their order; none of them has been checked.
+    pub(crate) fn signatures_of(&self, name: &KeyName, id: KeyId) -> impl Iterator<Item = &[u8]> {
+        let of_key = move |line: &&SignatureLine| line.id == id && line.name == *name;
+        self.signatures.iter().filter(of_key).map(|line| &line.signature[..])
+    }
+
+    /// Drops the lines that are not kept; the last one to go would leave no note.
+    pub(crate) fn keep_lines(&mut self, keep: impl Fn(&SignatureLine) -> bool) -> Result<(), NoteError> {
+        if !self.signatures.iter().any(&keep) {
+            return Err(NoteError::NoSignature);
+        }
+        self.signatures.retain(keep);
+        Ok(())
+    }
+
+    /// Drops what stands a second time under one name and id.
+    pub(crate) fn keep_one_line_of_each(&mut self) {
+        let mut kept: Vec<SignatureLine> = Vec::with_capacity(self.signatures.len());
+        for line in self.signatures.drain(..) {
+            if !kept.iter().any(|other| other.id == line.id && other.name == line.name) {
+                kept.push(line);
+            }
+        }
+        self.signatures = kept;
+    }
+
+    /// How many signature lines there are.
+    pub(crate) fn lines(&self) -> usize {
+        self.signatures.len()
+    }
+
+    /// Puts a line in the place of all that stand under its name and id.
+    pub(crate) fn put_line(&mut self, line: SignatureLine) -> Result<(), NoteError> {
+        let others = self.signatures.iter().filter(|other| other.id != line.id || other.name != line.name).count();
+        if others >= limits::NOTE_SIGNATURES_MAX {
+            return Err(NoteError::TooLong);
+        }
+        self.signatures.retain(|other| other.id != line.id || other.name != line.name);
+        self.signatures.push(line);
+        Ok(())
     }
 
     /// Takes over the lines of another note over the same text, such as a witness's answer.
@@ -195,10 +241,23 @@ impl fmt::Display for Note {
     /// The note as it travels.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        self.signatures.iter().try_for_each(|line| {
-            let coded = BASE64.encode([&line.id.0[..], &line.signature].concat());
-            writeln!(f, "{SIGNATURE_MARK}{} {coded}", line.name)
-        })
+        self.signatures.iter().try_for_each(|line| line.fmt(f))
+    }
+}
+
+/// Reads the lines below a note's text, each of which ends in a newline: one to [`limits::NOTE_SIGNATURES_MAX`].
+pub(crate) fn read_lines(lines: &str) -> Result<Vec<SignatureLine>, NoteError> {
+    let lines = lines.strip_suffix('\n').ok_or(NoteError::NoSignature)?;
+    let most = limits::NOTE_SIGNATURES_MAX;
+    let read: Vec<_> = lines.split('\n').take(most + 1).map(SignatureLine::from_str).collect::<Result<_, _>>()?;
+    if read.len() > most { Err(NoteError::TooLong) } else { Ok(read) }
+}
+
+impl fmt::Display for SignatureLine {
+    /// The line as it travels, with its newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let coded = BASE64.encode([&self.id.0[..], &self.signature].concat());
+        writeln!(f, "{SIGNATURE_MARK}{} {coded}", self.name)
     }
 }
 
@@ -258,101 +317,4 @@ const TYPE_ED25519: u8 = 0x01;
 const SIGNATURE_MARK: &str = "\u{2014} ";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The example of the specification.
-    const EXAMPLE_KEY: &str = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
-    const EXAMPLE: &str = "This is an example message.\n\n\
-        \u{2014} example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
-
-    fn key() -> NoteKey {
-        EXAMPLE_KEY.parse().unwrap()
-    }
-
-    #[test]
-    fn the_example_of_the_specification_verifies_and_is_written_alike() {
-        let note = Note::from_bytes(EXAMPLE.as_bytes()).unwrap();
-        assert_eq!(note.verify(&key()), Ok("This is an example message.\n"));
-        assert_eq!(note.to_string(), EXAMPLE);
-        assert_eq!(key().to_string(), EXAMPLE_KEY);
-        assert_eq!(key().id(), KeyId([0x53, 0x0d, 0x90, 0x3a]));
-    }
-
-    #[test]
-    fn the_other_example_with_an_empty_line_in_its_text_is_read() {
-        let whole = "Ognuno sta solo sul cuor della terra\ntrafitto da un raggio di sole:\n\ned è subito sera.\n\n\
-            \u{2014} quasimodo.example/salvatore NnugSzTjtVAewIS+Z/iJhUPeFDkO/5QQ2i5ddnGITLlC+EhfLW9oJKONrMouFSQU0xMcXxj99ihAQwaqP3ZekRwNtIc=\n";
-        let note = Note::from_bytes(whole.as_bytes()).unwrap();
-        assert!(note.unverified_text().ends_with("\n\ned è subito sera.\n"));
-        assert_eq!(note.to_string(), whole);
-        assert_eq!(note.verify(&key()), Err(NoteError::NoSignature));
-    }
-
-    #[test]
-    fn a_changed_text_does_not_verify() {
-        let bent = EXAMPLE.replace("example message", "exemple message");
-        assert_eq!(Note::from_bytes(bent.as_bytes()).unwrap().verify(&key()), Err(NoteError::BadSignature));
-    }
-
-    #[test]
-    fn a_second_line_of_the_same_key_must_verify_too() {
-        let line = EXAMPLE.lines().last().unwrap();
-        let bent = format!("{EXAMPLE}{}\n", line.replace("Uw2QOkn8", "Uw2QOkn9"));
-        assert_eq!(Note::from_bytes(bent.as_bytes()).unwrap().verify(&key()), Err(NoteError::BadSignature));
-    }
-
-    #[test]
-    fn lines_of_unknown_keys_are_carried_and_prove_nothing() {
-        let other = Identity::from_seed(&[3; 32]);
-        let name: KeyName = "witness.example.com/w1".parse().unwrap();
-        let mut note = Note::from_bytes(EXAMPLE.as_bytes()).unwrap();
-        let text = note.unverified_text().to_owned();
-        note.join(Note::sign(text, name.clone(), &other).unwrap()).unwrap();
-        let read = Note::from_bytes(note.to_string().as_bytes()).unwrap();
-        assert_eq!(read, note);
-        assert!(read.verify(&key()).is_ok());
-        assert!(read.verify(&NoteKey { name, party: other.party() }).is_ok());
-        let same_name = NoteKey { name: key().name, party: other.party() };
-        assert_eq!(read.verify(&same_name), Err(NoteError::NoSignature));
-        let elsewhere = Note::sign("other\n".into(), key().name, &other).unwrap();
-        assert_eq!(note.join(elsewhere), Err(NoteError::OtherText));
-    }
-
-    #[test]
-    fn what_is_not_exactly_a_note_is_refused() {
-        for (whole, error) in [
-            (EXAMPLE.replace("message.\n\n", "message.\n"), NoteError::NoSignature),
-            (EXAMPLE.trim_end().to_owned(), NoteError::NoSignature),
-            (format!("{EXAMPLE}\n"), NoteError::NoSignature),
-            (format!("{EXAMPLE}rest\n"), NoteError::BadLine),
-            (EXAMPLE.replace("is an", "is\tan"), NoteError::BadText),
-            (EXAMPLE.replace('\u{2014}', "-"), NoteError::BadLine),
-            (EXAMPLE.replace("com/foo Uw", "com/foo  Uw"), NoteError::BadLine),
-            (EXAMPLE.replace("com/foo", "com/f+o"), NoteError::BadName),
-            (EXAMPLE.replace("aQM=", "aQM"), NoteError::BadLine),
-            (EXAMPLE.replace("aQM=", "aQN="), NoteError::BadLine),
-            ("x".repeat(limits::NOTE_LEN_MAX + 1), NoteError::TooLong),
-        ] {
-            assert_eq!(Note::from_bytes(whole.as_bytes()), Err(error), "{whole:.60}");
-        }
-        let line = format!("{}\n", EXAMPLE.lines().last().unwrap());
-        let most = format!("{EXAMPLE}{}", line.repeat(limits::NOTE_SIGNATURES_MAX - 1));
-        assert!(Note::from_bytes(most.as_bytes()).is_ok());
-        assert_eq!(Note::from_bytes((most + &line).as_bytes()), Err(NoteError::TooLong));
-        assert_eq!(Note::from_bytes(b"\xff\n\n"), Err(NoteError::BadText));
-    }
-
-    #[test]
-    fn a_verifier_key_with_another_id_type_or_length_is_refused() {
-        for bent in [
-            EXAMPLE_KEY.replace("530d903a", "530d903b"),
-            EXAMPLE_KEY.replace("530d903a", "530D903A"),
-            EXAMPLE_KEY.replace("+Aeky", "+Beky"),
-            EXAMPLE_KEY.replace("3U2k", ""),
-            "example.com/foo".to_owned(),
-        ] {
-            assert_eq!(bent.parse::<NoteKey>(), Err(NoteError::BadKey), "{bent}");
-        }
-    }
-}
+mod tests;

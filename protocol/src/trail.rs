@@ -4,31 +4,27 @@
 //! leaves; a [`Receipt`] proves one event against a checkpoint that the host signed. Trusted for I-7 and I-8 on the
 //! reader's side: who keeps receipts and checkpoints notices when history changes.
 
+mod answer;
+mod event;
 mod list;
 mod log;
 
 use karute_consent::encoding::{EncodingError, to_bytes};
-use karute_consent::id::{Digest, NodeId, PartyKey, RecordId, RequestId, Salt, StatementId, VaultId};
-use karute_consent::limits::{CHAIN_LENGTH_MAX, PEER_BYTES_MAX};
-use karute_consent::purpose::Purpose;
-use karute_consent::scope::Action;
+use karute_consent::id::{Digest, NodeId, Salt, VaultId};
+use karute_consent::number;
+use karute_consent::statement::StatementError;
 use karute_consent::time::Timestamp;
-use karute_consent::tree::digest_of;
-use karute_consent::{number, wire_enum};
 use serde_indexed::{DeserializeIndexed, SerializeIndexed};
 
-use crate::hpke::Sealed;
-use crate::limits;
 use crate::merkle::{ProofError, TreeHash, TreeHead, verify_inclusion};
-use crate::wire::{LedgerSize, Octets};
 
+pub use karute_consent::id::TrailNumber;
+
+pub use answer::{AuditAnswer, HeadNonce, SignedTreeHead, TreeHeadRefused};
+pub use event::{Event, EventKind, EventPlace};
 pub use list::{ListAnswer, ListDigest, PlaceCount, first_gap};
 pub use log::{CheckpointRefused, CheckpointText, Log};
 
-number!(
-    /// Number of an event in its vault, from 1 without gap.
-    TrailNumber, u64
-);
 number!(
     /// Place of a leaf in a host's trail, from 0.
     TrailIndex, u64
@@ -40,102 +36,6 @@ number!(
 
 /// The hashes of an inclusion proof, from the leaf up.
 pub type ProofHashes = Vec<TreeHash>;
-
-wire_enum! {
-    /// What was done.
-    EventKind {
-        /// An entry was appended to the ledger.
-        LedgerAppend = 1 "ledger-append",
-        /// A record was stored.
-        Deposit = 2 "deposit",
-        /// Records were listed.
-        List = 3 "list",
-        /// Records were read.
-        Read = 4 "read",
-        /// The trail was read.
-        Audit = 5 "audit",
-        /// Something was refused.
-        Refusal = 6 "refusal",
-        /// A depositor withdrew records.
-        Withdrawal = 7 "withdrawal",
-        /// The patient erased records.
-        Erasure = 8 "erasure",
-        /// A device re-wrapped a run.
-        ReWrap = 9 "re-wrap",
-        /// An ask was put into the mailbox.
-        Ask = 10 "ask",
-        /// The holder of a grant synced.
-        GrantSync = 11 "grant-sync",
-        /// Records were exported; reserved.
-        Export = 12 "export",
-    }
-}
-
-/// One event of a vault. The host stores it beside the trail; its salted digest is in the leaf.
-#[derive(Clone, Debug, PartialEq, Eq, SerializeIndexed, DeserializeIndexed)]
-pub struct Event {
-    /// What was done.
-    #[serde(index = 1)]
-    pub kind: EventKind,
-    /// Who acted.
-    #[serde(index = 2)]
-    pub party: PartyKey,
-    /// The transport end that it came from, 1 to 64 bytes.
-    #[serde(index = 3, skip_serializing_if = "Option::is_none")]
-    pub peer: Option<Octets>,
-    /// The request.
-    #[serde(index = 4, skip_serializing_if = "Option::is_none")]
-    pub request: Option<RequestId>,
-    /// The grants that were used, root first.
-    #[serde(index = 5)]
-    pub chain: Vec<StatementId>,
-    /// The action of the request.
-    #[serde(index = 6, skip_serializing_if = "Option::is_none")]
-    pub action: Option<Action>,
-    /// The purpose of the request.
-    #[serde(index = 7, skip_serializing_if = "Option::is_none")]
-    pub purpose: Option<Purpose>,
-    /// The first records of the answer, at most 64, in its order.
-    #[serde(index = 8)]
-    pub records: Vec<RecordId>,
-    /// Records in all.
-    #[serde(index = 9)]
-    pub count: u64,
-    /// Done, or why not.
-    #[serde(index = 10)]
-    pub outcome: Outcome,
-    /// The sealed acting person.
-    #[serde(index = 11, skip_serializing_if = "Option::is_none")]
-    pub acting: Option<Sealed>,
-    /// Entries of the ledger at that moment.
-    #[serde(index = 12)]
-    pub ledger_size: LedgerSize,
-    /// The statement that the event is about: entry, header, withdrawal, re-wrap or ask-envelope.
-    #[serde(index = 13, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<StatementId>,
-}
-
-impl Event {
-    /// Refuses lists above their limits.
-    pub fn check(&self) -> Result<(), ReceiptError> {
-        let peer = self.peer.as_ref().map_or(1, |peer| peer.len());
-        let bounded = self.chain.len() <= CHAIN_LENGTH_MAX
-            && self.records.len() <= limits::EVENT_RECORDS_MAX
-            && (1..=PEER_BYTES_MAX).contains(&peer)
-            && self.records.len() as u64 <= self.count;
-        if bounded { Ok(()) } else { Err(ReceiptError::EventLimits) }
-    }
-
-    /// The salted digest that stands in the leaf.
-    pub fn digest(&self, salt: &Salt) -> Result<Digest, EncodingError> {
-        Ok(digest_of(&[b"karute-v1/trail-event\0", salt.as_bytes(), &to_bytes(self)?]))
-    }
-
-    /// Whether a record is among those of the event, as far as it says: it names the first 64 only.
-    pub fn may_be_about(&self, record: &RecordId) -> bool {
-        self.records.contains(record) || self.count > self.records.len() as u64
-    }
-}
 
 /// What the host's log holds of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, SerializeIndexed, DeserializeIndexed)]
@@ -242,6 +142,15 @@ pub enum ReceiptError {
     /// A list of the event is above its limit.
     #[error("event is above its limits")]
     EventLimits,
+    /// There is no request where an event must carry the one it answers (P-39).
+    #[error("event carries no request")]
+    NoRequest,
+    /// The request of the event does not verify, or its party did not sign it (P-39).
+    #[error("request of the event does not verify")]
+    Request(#[source] StatementError),
+    /// The request of the event is not the one that the event tells of (P-39).
+    #[error("event tells of another request than it carries")]
+    OtherRequest,
     /// Event or leaf cannot be encoded.
     #[error("event cannot be encoded")]
     Encoding(#[source] EncodingError),

@@ -1,15 +1,18 @@
 """The second implementation meets the real program: node, patient and facilities are processes of `karute`."""
 
 import base64
+import functools
 import json
 import os
 import subprocess
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from second import Refused, consent, peer, record, seal
+from second import Refused, cbor, consent, finding, peer, record, seal, trail
 
 ROOT = Path(__file__).resolve().parents[2]
 FAMILY, TREATMENT, GUARDIAN, FACILITY = 7, 1, 4, 2
@@ -24,7 +27,7 @@ def program(name):
 
 class Cast:
     def __init__(self, folder):
-        self.folder, self.karute, self.pipe = folder, program("karute"), program("pipe")
+        self.folder, self.karute = folder, program("karute")
         (folder / "pass").write_text("correct horse battery staple\n")
         made = self.run("node", "node", "init", "--listen", "/ip4/127.0.0.1/tcp/0")
         self.node = subprocess.Popen(self.command("node", "node", "run"), stdout=subprocess.PIPE, text=True)
@@ -39,6 +42,10 @@ class Cast:
         self.small.write_bytes("処方箋の控え\n".encode())
         self.large = folder / "scan.bin"
         self.large.write_bytes(os.urandom(300_001))
+
+    @functools.cached_property
+    def pipe(self):
+        return program("pipe")
 
     def command(self, home, *words):
         return [self.karute, "--json", "--home", str(self.folder / home), "--passphrase-file", str(self.folder / "pass"), *words]
@@ -179,6 +186,85 @@ def test_a_replayed_request_is_refused(cast, guardian):
     assert first.receive()[0] == 8, "the second use is refused"
     first.close()
     second.close()
+
+
+def test_what_the_host_says_of_its_heads_follows_from_a_receipt(cast, guardian):
+    session = cast.session(guardian)
+    grants, packages, _, ledger = guardian.sync(session, cast.vault)
+    items = guardian.items(grants[guardian.grant][0], packages)
+    peer.fetch(guardian, session, cast.vault, [guardian.grant], FAMILY, items)
+    given = session.receipt
+    earlier = trail.check_checkpoint(given[6], "karute/trail/" + session.node.hex(), session.node)
+    peer.fetch(guardian, session, cast.vault, [guardian.grant], FAMILY, items)
+    newest, head = peer.heads(session, cast.vault, earlier)
+    assert newest[0] > earlier[0] and head == (ledger[1], ledger[2])
+    with pytest.raises(Refused, match="P-25"):
+        peer.heads(session, cast.vault, (earlier[0], newest[1]))
+    session.close()
+
+
+def test_an_audit_holds_every_receipt_and_every_request(cast, guardian):
+    session = cast.session(guardian)
+    grants, packages, _, _ = guardian.sync(session, cast.vault)
+    items = guardian.items(grants[guardian.grant][0], packages)
+    peer.fetch(guardian, session, cast.vault, [guardian.grant], FAMILY, items)
+    given = session.receipt
+    events, said = peer.audit(guardian, session, cast.vault, [guardian.grant], FAMILY)
+    assert said[3] == max(events) and events[max(events)][1] == 5
+    read = events[given[1][2]]
+    assert read == given[3]
+    asked = consent.open_statement("request", read[15])
+    assert (asked.signer, asked.payload[4]) == (guardian.key, 3)
+    session.close()
+
+
+def test_a_forged_reading_would_convict_the_host_in_both_implementations(cast, guardian):
+    """A host of our own signs a receipt without a request; both sides say the same of it, and of an honest one."""
+    session = cast.session(guardian)
+    grants, packages, _, _ = guardian.sync(session, cast.vault)
+    peer.fetch(guardian, session, cast.vault, [guardian.grant], FAMILY, guardian.items(grants[guardian.grant][0], packages))
+    honest = session.receipt
+    session.close()
+    host = Ed25519PrivateKey.from_private_bytes(os.urandom(32))
+    event = {key: value for key, value in honest[3].items() if key != 15}
+    leaf = {**honest[1], 4: trail.event_hash(honest[2], cbor.encode(event))}
+    forged = {1: leaf, 2: honest[2], 3: event, 4: 0, 5: [], 6: checkpoint_of(host, trail.leaf_hash(cbor.encode(leaf)))}
+    lie = cbor.encode({1: 1, 2: 11, 3: host.public_key().public_bytes_raw(), 8: forged})
+    assert finding.check_finding(lie) == (11, host.public_key().public_bytes_raw(), False)
+    no_lie = cbor.encode({1: 1, 2: 11, 3: session.node, 8: honest})
+    with pytest.raises(Refused, match="P-50"):
+        finding.check_finding(no_lie)
+    verify_finding(cast, lie, 0)
+    verify_finding(cast, no_lie, 8)
+
+
+def checkpoint_of(host, root):
+    """A checkpoint over a trail of one leaf."""
+    key = host.public_key().public_bytes_raw()
+    origin = "karute/trail/" + key.hex()
+    text = f"{origin}\n1\n{base64.b64encode(root).decode()}\n"
+    line = sha256(origin.encode() + b"\n\x01" + key).digest()[:4] + host.sign(text.encode())
+    return f"{text}\n\u2014 {origin} {base64.b64encode(line).decode()}\n"
+
+
+def verify_finding(cast, data, code):
+    """The real program must end with this code: 0 for a finding that holds, 8 for what is none."""
+    file = cast.folder / "a.finding"
+    file.write_bytes(data)
+    done = subprocess.run(cast.command("judge", "verify", "finding", str(file)), capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def test_the_program_judges_the_findings_of_the_vectors_as_python_does(cast):
+    cases = json.loads((ROOT / "protocol/vectors/finding.json").read_text())
+    kinds = set()
+    for case in (case for case in cases if case["stage"] == "none"):
+        if case["output"]["kind"] not in kinds:
+            said = json.loads(verify_finding(cast, bytes.fromhex(case["input"]["finding"]), 0).stdout)
+            assert said["accused"] == case["output"]["accused"]
+            kinds.add(case["output"]["kind"])
+    assert kinds == set(range(1, 12))
 
 
 def test_keys_of_one_implementation_are_keys_of_the_other():

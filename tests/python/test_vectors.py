@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from second import Refused, cbor, consent, need, record, seal, trail
+from second import Refused, cbor, consent, evidence, finding, record, seal, trail
 
 ROOT = Path(__file__).resolve().parents[2]
 RUST_ONLY = {"range"}
+# Faults in the fields of messages that the second implementation does not read.
+MESSAGES_OF_RUST = {"unknown-tag", "hello-with-nine-heads"}
 unhex = bytes.fromhex
 
 
@@ -107,9 +109,20 @@ def checkpoint(i):
     return {"size": size, "root": root.hex()}
 
 
+def cosigned(i):
+    witnesses = [(witness["name"], unhex(witness["key"])) for witness in i["witnesses"]]
+    at, each = trail.check_cosigned(i["note"], witnesses, i["quorum"])
+    return {"at": at, "each": each}
+
+
 def receipt(i):
     leaf, _ = trail.check_receipt(unhex(i["receipt"]), unhex(i["node"]))
     return {"vault": leaf[1].hex(), "number": leaf[2]}
+
+
+def found_lie(i):
+    kind, accused, refutable = finding.check_finding(unhex(i["finding"]))
+    return {"kind": kind, "accused": accused.hex(), "refutable": refutable}
 
 
 def opened(kind, i, opener):
@@ -123,10 +136,36 @@ def body(i):
 
 
 def message(i):
-    raw = unhex(i["payload"])
-    need(len(raw) > 1, "message", "P-28")
-    cbor.decode(raw[1:], 262144)
-    return {"tag": raw[0]}
+    evidence.check_message(unhex(i["payload"]))
+    return {"tag": unhex(i["payload"])[0]}
+
+
+def event(i):
+    made = cbor.decode(unhex(i["event"]))
+    trail.EVENT(made, "proof")
+    request = evidence.check_request({1: unhex(i["vault"])}, made, unhex(i["node"]))
+    return {"request": request and request.id.hex()}
+
+
+def trail_item(i):
+    node = unhex(i["node"])
+    head = trail.check_checkpoint(i["checkpoint"], "karute/trail/" + node.hex(), node)
+    item = cbor.decode(unhex(i["item"]))
+    there = evidence.check_item(item, *head)
+    return {"number": item[1][2], "erased": not there}
+
+
+def tombstone(i):
+    stone = cbor.decode(unhex(i["tombstone"]))
+    made = evidence.check_tombstone(stone, unhex(i["vault"]))
+    records = made and [one.hex() for one in made.payload[2]]
+    return {"reason": stone[4], "signer": made and made.signer.hex(), "records": records}
+
+
+def add_checkpoint(i):
+    known = i["known"]["size"], unhex(i["known"]["root"])
+    size, root = evidence.check_add_checkpoint(i["body"], i["origin"], unhex(i["node"]), *known)
+    return {"size": size, "root": root.hex()}
 
 
 def particulars(i):
@@ -167,7 +206,8 @@ CHECKS = {
     "cbor": cbor_only, "statement": statement, "ledger": ledger, "decide": decide, "schedule": schedule, "package": package,
     "record": whole_record, "key_proof": key_proof, "key_leaves": key_leaves, "checkpoint": checkpoint, "receipt": receipt,
     "body": body, "message": message, "particulars": particulars, "inclusion": inclusion, "consistency": consistency,
-    "roots": roots, "meta": meta, "withdrawal": withdrawal,
+    "roots": roots, "meta": meta, "cosigned": cosigned, "event": event,
+    "trail_item": trail_item, "tombstone": tombstone, "add_checkpoint": add_checkpoint, "finding": found_lie, "withdrawal": withdrawal,
     "expand": lambda i: seal.expand(unhex(i["key"]), i["label"], unhex(i["context"]), i["length"]).hex(),
     "cover": lambda i: [list(node) for node in seal.cover(i["from"], i["to"])],
     "recovery": lambda i: {"code": seal.read_recovery(i["text"]).hex()},
@@ -184,7 +224,7 @@ CHECKS = {
 def test_vector(case):
     if case["kind"] in RUST_ONLY:
         pytest.skip("checked by Rust alone")
-    if case["kind"] == "message" and case["stage"] == "message":
+    if case["kind"] == "message" and case["name"] in MESSAGES_OF_RUST:
         pytest.skip("checked by Rust alone")
     try:
         found = CHECKS[case["kind"]](case["input"])

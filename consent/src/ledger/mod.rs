@@ -1,11 +1,14 @@
 //! A vault's ledger: the one order in which its statements count.
 //!
 //! `item` holds what an entry looks like and how a body is bound to it; `rules` judges whether an item may follow;
-//! `state` is what is in force after it. The Merkle tree over the entries is the protocol's.
+//! `state` is what is in force after it. Proofs in the Merkle tree over the entries are the
+//! protocol's.
 
 #[cfg(test)]
 mod attacks;
 mod error;
+#[cfg(test)]
+mod evidence;
 mod item;
 mod rules;
 mod state;

@@ -11,10 +11,11 @@ use crate::ledger::error::{GrantError, LedgerError, RevocationError, RotationErr
 use crate::ledger::item::{Body, Entry, EntryKind, Item, Subject};
 use crate::ledger::state::{DirectoryInForce, LedgerGrant, LedgerState, RootKeys};
 use crate::limits::{GRANTS_BELOW_MAX, LEDGER_ENTRIES_MAX, LEDGER_ENTRIES_OF_AUTHORITIES, LEDGER_ENTRIES_OF_ENDINGS};
-use crate::revocation::{Revocation, Rotation};
+use crate::revocation::{Erasure, Revocation, Rotation};
 use crate::scope::Action;
 use crate::statement::Verified;
 use crate::time::Timestamp;
+use crate::tree::GrowingTree;
 use crate::vault::{Authority, SuccessionError};
 
 /// How much of an item its reader has to be shown.
@@ -35,7 +36,8 @@ enum Change {
     Grant(Box<Verified<Grant>>),
     Revocation(Verified<Revocation>),
     Rotation(Verified<Rotation>),
-    /// An erasure, which changes records only, or a body that this reader is not shown.
+    Erasure(Verified<Erasure>),
+    /// A body that this reader is not shown.
     None,
 }
 
@@ -59,6 +61,8 @@ impl LedgerState {
             (entry.signer() == charter.payload().identity, LedgerError::EntrySigner),
         ];
         first_broken(rules)?;
+        let mut tree = GrowingTree::default();
+        tree.append(entry.bytes());
         let root_keys = BTreeMap::from([(RootNumber::FIRST, RootKeys::of_charter(charter.payload()))]);
         Ok(Self {
             charter: *charter,
@@ -70,6 +74,9 @@ impl LedgerState {
             root_keys,
             rotation: Default::default(),
             subjects: vec![Subject::Charter],
+            tree,
+            witness_set: None,
+            erased_events: Default::default(),
             last: entry.id(),
             time,
         })
@@ -98,6 +105,7 @@ impl LedgerState {
         self.check_in_force(entry.payload(), body_id)?;
         self.directory_id = entry.payload().directory;
         self.last = entry.id();
+        self.tree.append(entry.bytes());
         self.time = entry.payload().time;
         self.make(change, entry.payload());
         self.subjects.push(subject);
@@ -192,7 +200,10 @@ impl LedgerState {
                 self.check_rotation(rotation.payload()).map_err(LedgerError::Rotation)?;
                 Ok(Change::Rotation(rotation))
             }
-            Body::Erasure(erasure) => self.check_device(erasure.signer()).map(|()| Change::None),
+            Body::Erasure(erasure) => {
+                self.check_device(erasure.signer())?;
+                Ok(Change::Erasure(erasure))
+            }
         }
     }
 
@@ -346,6 +357,7 @@ impl LedgerState {
                 self.mark_revoked(revocation.payload().grant, revocation.id(), Some(entry.seq));
             }
             Change::Rotation(rotation) => self.rotation = rotation.payload().sequence,
+            Change::Erasure(erasure) => self.erased_events.extend(erasure.into_payload().events.into_iter().flatten()),
             Change::None if entry.kind == EntryKind::Directory => self.directory = None,
             Change::None => {}
         }
@@ -356,6 +368,9 @@ impl LedgerState {
         let root_before = self.authority.as_ref().map_or(Default::default(), |before| before.payload().root_number);
         let new_root = authority.payload().root_number != root_before;
         self.root_keys.insert(authority.payload().root_number, RootKeys::of(authority.payload()));
+        if let Some(set) = &authority.payload().witness_set {
+            self.witness_set = Some(set.clone());
+        }
         self.authority = Some(authority);
         let leaves = self.directory.as_ref().and_then(|directory| directory.leaves.as_ref());
         let collections: Vec<_> =

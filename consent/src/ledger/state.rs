@@ -6,12 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::directory::{CollectionLeaf, CollectionLeaves, Directory};
 use crate::grant::{Grant, GrantCore};
-use crate::id::{CollectionId, Generation, NodeId, PartyKey, RootNumber, RotationSequence, Seq, StatementId, VaultId};
+use crate::id::{
+    CollectionId, Generation, NodeId, PartyKey, RootNumber, RotationSequence, Seq, StatementId, TrailNumber, VaultId,
+};
 use crate::ledger::item::Subject;
+use crate::request::Head;
 use crate::sealing::SealingKey;
 use crate::statement::Verified;
 use crate::time::Timestamp;
-use crate::vault::{Authority, Charter, commit_to_next};
+use crate::tree::GrowingTree;
+use crate::vault::{Authority, Charter, WitnessSet, commit_to_next};
 
 /// A vault's ledger after its last entry.
 #[derive(Clone, Debug)]
@@ -30,6 +34,12 @@ pub struct LedgerState {
     pub(super) rotation: RotationSequence,
     /// What each entry is about, in order; as long as the ledger.
     pub(super) subjects: Vec<Subject>,
+    /// The tree over the entries' bytes.
+    pub(super) tree: GrowingTree,
+    /// The set of the newest authority that has one; `None`: the charter's counts.
+    pub(super) witness_set: Option<WitnessSet>,
+    /// Events of the trail that erasures named.
+    pub(super) erased_events: BTreeSet<TrailNumber>,
     /// Id of the last entry.
     pub(super) last: StatementId,
     /// Time of the last entry.
@@ -129,6 +139,21 @@ impl LedgerState {
     /// Number of entries.
     pub fn size(&self) -> u64 {
         self.subjects.len() as u64
+    }
+
+    /// Number of entries and the RFC 6962 root over them.
+    pub fn head(&self) -> Head {
+        Head { size: self.size(), root: self.tree.root() }
+    }
+
+    /// The witness set in force: that of the newest authority that has one, else the charter's.
+    pub fn witness_set(&self) -> WitnessSet {
+        self.witness_set.clone().unwrap_or_else(|| self.charter.payload().witness_set())
+    }
+
+    /// Whether an erasure of this ledger names the event of the vault's trail with this number (C-59).
+    pub fn is_event_erased(&self, number: TrailNumber) -> bool {
+        self.erased_events.contains(&number)
     }
 
     /// The place of the next entry.

@@ -325,6 +325,7 @@ fn an_erasure_is_signed_by_a_device() {
         records: BTreeSet::from([crate::id::RecordId::from_bytes([1; 16])]),
         reason: ErasureReason::Wish,
         issued: Timestamp::from_secs(1_000),
+        events: None,
     };
     let by_identity = sign(erasure.clone(), &identity(1)).expect("well-formed");
     assert_eq!(book.append(EntryKind::Erasure, &by_identity, &[], 3), Err(LedgerError::BodySigner));

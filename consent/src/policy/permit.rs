@@ -1,21 +1,20 @@
 //! Permits: what was decided, for whoever acts on it. The fields are private, so that only the decision makes one.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::id::{CollectionId, PartyKey, RecordId, RequestId, StatementId, VaultId};
 use crate::purpose::Purpose;
-use crate::request::Selector;
+use crate::request::{Request, Selector};
 use crate::scope::{Action, Place};
+use crate::statement::Verified;
 use crate::time::{MonthRange, Timestamp};
 
 /// Permission to answer one request. Made by [`decide`](super::decide) alone (C-51).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permit {
-    pub(super) vault: VaultId,
-    pub(super) party: PartyKey,
-    pub(super) action: Action,
-    pub(super) purpose: Purpose,
-    pub(super) request: RequestId,
+    /// What was asked, as its signer signed it.
+    pub(super) request: Arc<Verified<Request>>,
     pub(super) right: Right,
     pub(super) reach: Reach,
     /// No time limit for a device or a sync.
@@ -79,27 +78,32 @@ impl Reach {
 impl Permit {
     /// The vault.
     pub fn vault(&self) -> VaultId {
-        self.vault
+        self.request.payload().vault
     }
 
     /// Who is permitted.
     pub fn party(&self) -> PartyKey {
-        self.party
+        self.request.signer()
     }
 
     /// What is permitted.
     pub fn action(&self) -> Action {
-        self.action
+        self.request.payload().action
     }
 
     /// What for.
     pub fn purpose(&self) -> Purpose {
-        self.purpose
+        self.request.payload().purpose
     }
 
     /// The request that is answered.
     pub fn request(&self) -> RequestId {
-        self.request
+        self.request.payload().id
+    }
+
+    /// The signed request that is answered.
+    pub fn statement(&self) -> &Verified<Request> {
+        &self.request
     }
 
     /// Where the permit comes from.
@@ -132,7 +136,7 @@ impl Permit {
 
     /// Whether a record may be listed or read under this permit.
     pub fn covers(&self, place: &Place) -> bool {
-        matches!(self.action, Action::List | Action::Read | Action::Export) && self.reach.covers(place)
+        matches!(self.action(), Action::List | Action::Read | Action::Export) && self.reach.covers(place)
     }
 
     /// Whether a record may be put there under this permit. The inbox is open to whoever may deposit.
@@ -141,6 +145,6 @@ impl Permit {
             CollectionId::INBOX => &Reach { collections: None, ..self.reach.clone() },
             _ => &self.reach,
         };
-        self.action == Action::Deposit && reach.covers(place)
+        self.action() == Action::Deposit && reach.covers(place)
     }
 }

@@ -1,9 +1,14 @@
 //! Why a deed of an agent did not succeed, and what that means at the edge.
 
+use std::path::{Path, PathBuf};
+
+use karute_consent::id::PartyKey;
+use karute_protocol::finding::FindingKind;
 use karute_protocol::message::FaultCode;
 use thiserror::Error;
 
 use crate::agent::connect::ConnectError;
+use crate::agent::freshness::NotFresh;
 use crate::failure::{Failure, FailureKind};
 
 /// Why a deed over the network did not succeed.
@@ -27,6 +32,19 @@ pub enum AgentError {
         /// What does not hold.
         what: Unproven,
     },
+    /// A node or a witness signed what convicts it. The evidence is kept.
+    #[error("{} lied: {}{}", liar(*.kind), lie(*.kind), kept_at(.file.as_deref()))]
+    Lied {
+        /// Which lie.
+        kind: FindingKind,
+        /// The node's key, or the witness's.
+        accused: PartyKey,
+        /// Where the finding is; an agent in memory has no file.
+        file: Option<PathBuf>,
+    },
+    /// Nobody who has to vouches that the keys to seal to are the newest (P-47).
+    #[error(transparent)]
+    NotFresh(Box<NotFresh>),
     /// What is asked for is not known here.
     #[error("unknown: {0}")]
     Unknown(Missing),
@@ -87,6 +105,15 @@ pub enum Unproven {
     /// The ledger shown is smaller than, or another than, one seen before.
     #[error("the host shows an older or another ledger than before")]
     OlderHead,
+    /// The trail is smaller than one that the host signed before.
+    #[error("the host shows a shorter trail than it signed before")]
+    ShorterTrail,
+    /// A tree head is not the host's answer to what was asked just now.
+    #[error("the host's word on its newest head does not hold")]
+    TreeHead,
+    /// A witness's line under a checkpoint does not verify.
+    #[error("a witness's signature does not hold")]
+    Cosignature,
     /// A checkpoint is not signed by the host or of another root.
     #[error("a checkpoint does not hold")]
     Checkpoint,
@@ -120,6 +147,21 @@ pub enum Unproven {
     /// The trail has a gap or shrank.
     #[error("the trail has a gap")]
     TrailGap,
+    /// Times or places of the trail run backwards (P-38).
+    #[error("the trail runs backwards")]
+    TrailOrder,
+    /// An event without the request that it must have come of (P-39).
+    #[error("the trail tells of something that nobody asked for")]
+    Unasked,
+    /// The content of an event is missing, and no erasure names it (P-40).
+    #[error("the content of an event is gone, and nobody had it erased")]
+    EventMissing,
+    /// The host's word on the number of events does not fit what it sent.
+    #[error("the host's word on its trail does not fit the trail")]
+    AuditAnswer,
+    /// A tombstone without the statement that took its record away (P-42).
+    #[error("a record is gone, and nobody signed for that")]
+    Tombstone,
     /// An ask or its card.
     #[error("an ask does not hold")]
     Ask,
@@ -254,10 +296,22 @@ impl From<AgentError> for Failure {
     fn from(error: AgentError) -> Self {
         let error = match error {
             AgentError::Local(LocalError(failure)) => return failure,
+            AgentError::Lied { ref file, .. } => {
+                let shown = file.as_deref().map_or("FILE".to_owned(), |file| file.display().to_string());
+                return Failure::new(FailureKind::Verification, error).hint(format!(
+                    "do not trust it any more; whoever gets the file can check it without asking anybody: \
+                     karute verify finding {shown}"
+                ));
+            }
+            AgentError::NotFresh(why) => {
+                let advice = why.advice();
+                return Failure::new(FailureKind::Verification, why).hint(advice);
+            }
             other => other,
         };
         let (kind, hint) = match &error {
             AgentError::Local(_) => (FailureKind::Storage, None),
+            AgentError::Lied { .. } | AgentError::NotFresh(_) => (FailureKind::Verification, None),
             AgentError::Refused => (
                 FailureKind::Refused,
                 Some(
@@ -285,6 +339,34 @@ impl From<AgentError> for Failure {
             None => failure,
         }
     }
+}
+
+fn liar(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::WitnessEquivocation => "a witness",
+        _ => "the node",
+    }
+}
+
+/// What was done, for a person; the finding has the numbers.
+fn lie(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::Equivocation => "it signed two different versions of one log (equivocation)",
+        FindingKind::Inconsistency => "it does not show that its log only grew (inconsistency)",
+        FindingKind::Rollback => "it took back what it had signed (rollback)",
+        FindingKind::RewrittenEntry => "it rewrote an entry of its trail (rewritten-entry)",
+        FindingKind::MissingEntry => "it left an entry of its trail out (missing-entry)",
+        FindingKind::DroppedDeposit => "it dropped a record that it had taken (dropped-deposit)",
+        FindingKind::ServedAfterRevocation => "it served a revoked grant (served-after-revocation)",
+        FindingKind::BeyondGrant => "it gave out more than the grant allows (beyond-the-grant)",
+        FindingKind::TimeRunsBack => "its trail goes back in time (time-runs-back)",
+        FindingKind::WitnessEquivocation => "it signed two different versions of one log (witness-equivocation)",
+        FindingKind::ForgedEntry => "it wrote down an event that nobody asked for (forged-entry)",
+    }
+}
+
+fn kept_at(file: Option<&Path>) -> String {
+    file.map_or_else(String::new, |file| format!("; the evidence is in {}", file.display()))
 }
 
 fn where_to_look(missing: Missing) -> Option<&'static str> {

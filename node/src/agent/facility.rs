@@ -248,6 +248,11 @@ impl Facility {
         Ok(vault)
     }
 
+    /// What is kept at rest: evidence above all.
+    pub fn keep(&self) -> &Keep {
+        &self.keep
+    }
+
     /// Clock and randomness.
     pub fn ambient(&self) -> &Ambient {
         self.keep.ambient()

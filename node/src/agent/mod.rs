@@ -3,6 +3,9 @@
 pub mod connect;
 pub mod error;
 pub mod facility;
+pub mod finding_file;
+pub mod freshness;
+pub mod heads;
 pub mod keep;
 pub mod keyring;
 pub mod link;

@@ -157,6 +157,17 @@ impl Patient {
         self.keep.put(VIEW, vault, &rest)
     }
 
+    /// Lets the folder go, so that another process may use it. What happens from here on is kept in memory only.
+    pub(crate) fn let_go(&mut self) -> Result<(), AgentError> {
+        let mut keep = Keep::in_memory(self.ambient());
+        *keep.heads_mut() = std::mem::take(self.keep.heads_mut());
+        if let Some(link) = &self.link {
+            keep.put_ledger_seen(link.vault(), &self.keep.ledger_seen(link.vault())?)?;
+        }
+        self.keep = keep;
+        Ok(())
+    }
+
     /// Takes a vault as this patient's own; the caller saves.
     pub(crate) fn adopt(&mut self, link: VaultLink) {
         self.view = Some(VaultView::new_whole(link.vault()));
@@ -169,6 +180,11 @@ impl Patient {
         self.link = None;
         self.roots.clear();
         self.identity = None;
+    }
+
+    /// What is kept at rest: evidence above all.
+    pub fn keep(&self) -> &Keep {
+        &self.keep
     }
 
     /// Clock and randomness.

@@ -4,7 +4,7 @@
 //! nothing without the passphrase. Its loss costs a facility its keys and receipts; a patient restores from the recovery
 //! sheet.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -98,7 +98,7 @@ impl Store {
     /// Keeps a receipt under the hex of `id` and gives its path. Receipts are evidence to be shown, so they are not sealed;
     /// there is one for each record, so they are not synced one by one either: what a power cut takes, the host gives again
     /// or its trail shows.
-    pub fn put_receipt(&self, id: &[u8], receipt: &[u8]) -> Result<std::path::PathBuf, Failure> {
+    pub fn put_receipt(&self, id: &[u8], receipt: &[u8]) -> Result<PathBuf, Failure> {
         let folder = self.home.join(RECEIPTS_NAME);
         if !folder.is_dir() {
             make_private_dir(&folder)?;
@@ -110,18 +110,33 @@ impl Store {
 
     /// All receipts, in no particular order.
     pub fn receipts(&self) -> Result<Vec<Vec<u8>>, Failure> {
-        let folder = self.home.join(RECEIPTS_NAME);
-        let files = match std::fs::read_dir(&folder) {
-            Ok(files) => files,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(Failure::io("reading the folder", &folder, e)),
-        };
         let mut receipts = Vec::new();
-        for file in files {
-            let path = file.map_err(|e| Failure::io("reading the folder", &folder, e))?.path();
+        for path in files_in(&self.home.join(RECEIPTS_NAME))? {
             receipts.extend(read_bounded(&path, STATE_BYTES_MAX)?);
         }
         Ok(receipts)
+    }
+
+    /// Keeps a finding under a name and gives its path. It is evidence against somebody: durable, and not sealed, since it
+    /// is to be shown.
+    pub fn put_finding(&self, name: &str, finding: &[u8]) -> Result<PathBuf, Failure> {
+        let folder = self.home.join(FINDINGS_NAME);
+        make_private_dir(&folder)?;
+        let path = folder.join(name);
+        write_atomic(&path, finding)?;
+        Ok(path)
+    }
+
+    /// All findings by name.
+    pub fn findings(&self) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+        let folder = self.home.join(FINDINGS_NAME);
+        let mut findings = Vec::new();
+        for path in files_in(&folder)? {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            findings.extend(read_bounded(&path, STATE_BYTES_MAX)?.map(|bytes| (name, bytes)));
+        }
+        findings.sort();
+        Ok(findings)
     }
 
     /// The receipt kept under `id`.
@@ -146,12 +161,24 @@ impl StateName {
     }
 }
 
+/// The files of a folder; none if there is no folder.
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let wrong = |e| Failure::io("reading the folder", folder, e);
+    let files = match std::fs::read_dir(folder) {
+        Ok(files) => files,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(wrong(e)),
+    };
+    files.map(|file| Ok(file.map_err(wrong)?.path())).collect()
+}
+
 fn head_name(vault: &[u8]) -> StateName {
     StateName::of_each("heads", vault)
 }
 
 const KEYS_NAME: &str = "keys";
 const RECEIPTS_NAME: &str = "receipts";
+const FINDINGS_NAME: &str = "findings";
 /// Largest piece of state or receipt read, in bytes.
 const STATE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 

@@ -43,6 +43,7 @@ pub(super) struct Frame {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Node,
+    Witness,
     #[cfg(feature = "agent")]
     Patient,
     #[cfg(feature = "agent")]
@@ -53,6 +54,7 @@ impl Role {
     fn name(self) -> &'static str {
         match self {
             Self::Node => "node",
+            Self::Witness => "witness",
             #[cfg(feature = "agent")]
             Self::Patient => "patient",
             #[cfg(feature = "agent")]

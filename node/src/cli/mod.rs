@@ -5,15 +5,16 @@
 mod completions;
 mod frame;
 mod man;
+mod moment;
 mod node;
 mod output;
+mod signals;
+mod witness;
 
 #[cfg(feature = "agent")]
 mod agent;
 #[cfg(feature = "agent")]
 mod facility;
-#[cfg(feature = "agent")]
-mod moment;
 #[cfg(feature = "agent")]
 mod patient;
 #[cfg(feature = "agent")]
@@ -21,9 +22,13 @@ mod picture;
 #[cfg(feature = "agent")]
 mod table;
 #[cfg(feature = "agent")]
+mod told;
+#[cfg(feature = "agent")]
 mod values;
 #[cfg(feature = "agent")]
 mod verify;
+#[cfg(feature = "agent")]
+mod vouching;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -50,6 +55,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Node(node::NodeArgs),
+    Witness(witness::WitnessArgs),
     #[cfg(feature = "agent")]
     Patient(patient::PatientArgs),
     #[cfg(feature = "agent")]
@@ -66,6 +72,7 @@ Exit codes: 0 done, 2 usage, 3 configuration, 4 node unreachable, 5 refused, 6 n
 
 Examples:
   karute node init && karute node run
+  karute witness init --name witness.example/w1 && karute witness run
   karute patient init --name 'Yamada Taro' --node /ip4/192.0.2.1/tcp/7400/p2p/12D3KooW...
   karute facility deposit ct/ rx.json --vault karute:vault:...
   karute patient grant --to hospital-b.card --template ongoing-care --category imaging
@@ -88,6 +95,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
     let clock = || check_clock(cli.frame.ambient().now());
     let done = match cli.command {
         Command::Node(args) => clock().and_then(|()| args.run(&cli.frame)),
+        Command::Witness(args) => clock().and_then(|()| args.run(&cli.frame)),
         #[cfg(feature = "agent")]
         Command::Patient(args) => clock().and_then(|()| args.run(&cli.frame)),
         #[cfg(feature = "agent")]

@@ -8,6 +8,12 @@ pub(super) fn minute(moment: Timestamp) -> String {
     format!("{} {:02}:{:02}", civil(day), secs / 3600, secs % 3600 / 60)
 }
 
+/// `2026-11-22 14:03:07`, in UTC: where the order of two moments matters.
+#[cfg(feature = "agent")]
+pub(super) fn second(moment: Timestamp) -> String {
+    format!("{}:{:02}", minute(moment), moment.secs() % 60)
+}
+
 /// The calendar day so many days after 1970-01-01 (the algorithm counts eras of 400 years from a 1st of March).
 fn civil(days: u64) -> String {
     let shifted = days + 719_468;

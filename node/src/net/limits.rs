@@ -55,6 +55,8 @@ pub const CLOSE_TIME: Duration = Duration::from_secs(2);
 
 /// A frame that has begun must be whole after this, read or written.
 pub const FRAME_TIME: Duration = Duration::from_secs(60);
+/// What is with the writer under a permit that was revoked must be taken by the peer within this, or its stream is cut off.
+pub const HANDOVER_TIME: Duration = Duration::from_secs(2);
 /// A stream on which no hello comes is closed.
 pub const HELLO_TIME: Duration = Duration::from_secs(15);
 /// A session in which nothing is asked for this long is closed.

@@ -3,6 +3,7 @@
 //! Deterministic: the same batches on an empty index give the same bytes in every tree.
 
 mod records;
+mod trail;
 
 use std::sync::Arc;
 
@@ -16,8 +17,9 @@ use karute_protocol::wire::{LedgerSize, Octets};
 
 use super::bodies::Bodies;
 use super::change::{
-    AskAnswered, AskContent, AskReceived, Change, LedgerAttachment, LedgerBody, LedgerEntry, Name, PackagePassed,
-    RecordContent, RecordStored, RecordsRemoved, RightUsed, RunBegun, RunReWrapped, TrailEntry,
+    AskAnswered, AskContent, AskReceived, Change, EventsErased, LedgerAttachment, LedgerBody, LedgerEntry, Name,
+    PackagePassed, RecordContent, RecordStored, RecordsRemoved, RightUsed, RunBegun, RunReWrapped, TrailContent,
+    TrailEntry,
 };
 use super::index::{Index, IndexError, Writes};
 use super::journal::{CommittedBatch, CommittedFrame, Mark};
@@ -159,6 +161,8 @@ impl Pass<'_> {
             LedgerBody::KIND => self.ledger_body(vault, &Change::read(payload)?),
             LedgerAttachment::KIND => self.ledger_attachment(vault, &Change::read(payload)?),
             TrailEntry::KIND => self.trail_entry(vault, &Change::read(payload)?),
+            TrailContent::KIND => self.trail_content(vault, frame, &Change::read(payload)?),
+            EventsErased::KIND => self.events_erased(vault, &Change::read(payload)?),
             RunBegun::KIND => self.run_begun(vault, &Change::read(payload)?),
             RecordStored::KIND => self.record_stored(vault, &Change::read(payload)?, receipt),
             RecordContent::KIND => self.record_content(vault, frame, &Change::read(payload)?),
@@ -213,26 +217,6 @@ impl Pass<'_> {
     fn ledger_attachment(&mut self, vault: VaultId, change: &LedgerAttachment) -> Result<(), ApplyError> {
         let key = vault_key(vault, &[&change.seq.0.to_be_bytes(), &[change.index]]);
         Ok(self.writes.put_pieces(Tree::LedgerAttachments, &key, &change.bytes)?)
-    }
-
-    fn trail_entry(&mut self, vault: VaultId, change: &TrailEntry) -> Result<(), ApplyError> {
-        let index = self.edge.size();
-        let leaf = write_row(&change.leaf)?;
-        let mut nodes = Vec::new();
-        self.edge.append(TreeHash::leaf(&leaf), |place, hash| nodes.push((place, hash)))?;
-        for (place, hash) in nodes {
-            self.writes.put(Tree::TrailNodes, &node_key(place), &hash.0)?;
-        }
-        let value = [change.salt.as_bytes().as_slice(), &leaf].concat();
-        self.writes.put(Tree::TrailLeaves, &index.to_be_bytes(), &value)?;
-        self.writes.put_pieces(Tree::TrailEvents, &index.to_be_bytes(), &change.event)?;
-        let number = change.leaf.number.0;
-        self.writes.put(Tree::TrailNumbers, &seq_key(vault, number), &index.to_be_bytes())?;
-        let mut row: VaultRow = self.writes.row(Tree::Vaults, vault.as_bytes())?.unwrap_or_default();
-        row.trail = number;
-        self.writes.put(Tree::Vaults, vault.as_bytes(), &write_row(&row)?)?;
-        self.last_time = self.last_time.max(change.leaf.time.secs());
-        Ok(())
     }
 
     fn right_used(&mut self, vault: VaultId, change: RightUsed, receipt: TrailIndex) -> Result<(), ApplyError> {

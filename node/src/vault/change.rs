@@ -13,7 +13,7 @@ use karute_consent::request::Selector;
 use karute_consent::scope::Action;
 use karute_consent::time::{Month, Timestamp};
 use karute_protocol::record::RecordNumber;
-use karute_protocol::trail::Leaf;
+use karute_protocol::trail::{Leaf, TrailNumber};
 use karute_protocol::wire::{ByteCount, Octets};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -86,14 +86,10 @@ change! {
     }
 }
 change! {
-    /// A leaf of the trail, with its event.
+    /// A leaf of the trail.
     TrailEntry = 4 {
         #[serde(index = 1)]
         leaf: Leaf,
-        #[serde(index = 2)]
-        salt: Salt,
-        #[serde(index = 3)]
-        event: Octets,
     }
 }
 change! {
@@ -169,8 +165,10 @@ change! {
         records: Vec<RecordId>,
         #[serde(index = 2)]
         reason: TombstoneReason,
-        #[serde(index = 3, skip_serializing_if = "Option::is_none")]
-        statement: Option<Octets>,
+        #[serde(index = 3)]
+        id: StatementId,
+        #[serde(index = 4)]
+        statement: Octets,
     }
 }
 change! {
@@ -232,6 +230,24 @@ change! {
         rotation: RotationSequence,
         #[serde(index = 3)]
         package: Octets,
+    }
+}
+change! {
+    /// Salt and content of an event, behind its leaf; erased when the patient wants it.
+    TrailContent = 15 {
+        #[serde(index = 1)]
+        number: TrailNumber,
+        #[serde(index = 2)]
+        salt: Salt,
+        #[serde(index = 3)]
+        event: Octets,
+    }
+}
+change! {
+    /// Salt and content of events are gone.
+    EventsErased = 16 {
+        #[serde(index = 1)]
+        numbers: Vec<TrailNumber>,
     }
 }
 

@@ -1,18 +1,20 @@
 //! Turning effects and notes into one batch of frames, with every check that keeps the index able to take them.
 
-use karute_consent::encoding::{from_bytes, to_bytes};
+use karute_consent::encoding::{EncodingError, from_bytes, to_bytes};
 use karute_consent::id::{Digest, RotationSequence, RunId, Seq, StatementId};
 use karute_consent::ledger::{Body, Item, LedgerState, View};
 use karute_consent::limits::ATTACHMENT_BYTES_MAX;
+use karute_consent::time::Timestamp;
 use karute_consent::tree::root_of;
 use karute_protocol::record::RecordNumber;
-use karute_protocol::trail::{Leaf, TrailNumber};
+use karute_protocol::trail::{EventKind, EventPlace, Leaf, Outcome, TrailNumber};
 use karute_protocol::wire::{ByteCount, Octets};
 use serde_bytes::ByteBuf;
 
 use super::change::{
-    AskAnswered, AskContent, AskReceived, Change, LedgerAttachment, LedgerBody, LedgerEntry, Name, PackagePassed,
-    RecordContent, RecordStored, RecordsRemoved, RightUsed, RunBegun, RunReWrapped, TrailEntry,
+    AskAnswered, AskContent, AskReceived, Change, EventsErased, LedgerAttachment, LedgerBody, LedgerEntry, Name,
+    PackagePassed, RecordContent, RecordStored, RecordsRemoved, RightUsed, RunBegun, RunReWrapped, TrailContent,
+    TrailEntry,
 };
 use super::effect::{AskReply, Effect, Filed, NewAsk, NewReWrap, NewRecord, Note, RecordPlace, Removal};
 use super::journal::{NewBatch, Position, VaultTag};
@@ -32,6 +34,8 @@ pub(super) struct Draft<'a> {
     /// The ledger after the items so far; `None`: nothing is appended.
     pub(super) after: Option<LedgerState>,
     pub(super) filed: Vec<Filed>,
+    /// The leaves so far, each with the place of its frame.
+    pub(super) leaves: Leaves,
     /// What deposits bring.
     pub(super) brings: Handed,
 }
@@ -48,6 +52,7 @@ impl<'a> Draft<'a> {
             ledger_size: turn.row.ledger.0,
             after: None,
             filed: Vec::new(),
+            leaves: Leaves { tag: VaultTag(*turn.vault.as_bytes()), leaves: Vec::new() },
             brings: Handed::default(),
         }
     }
@@ -58,6 +63,7 @@ impl<'a> Draft<'a> {
             Effect::Deposit(record) => self.deposit(*record),
             Effect::ReWrap(re_wrap) => self.re_wrap(re_wrap),
             Effect::Remove(removal) => self.remove(removal),
+            Effect::EraseEvents(numbers) => self.erase_events(numbers),
             Effect::Use(used) => self.frame(&RightUsed {
                 request: used.request,
                 signer: used.signer,
@@ -83,8 +89,22 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn note(&mut self, number: u64, note: &Note) -> Result<(), CommitError> {
-        let leaf = Leaf::new(self.turn.vault, TrailNumber(number), note.time, &note.event, &note.salt)?;
-        self.frame(&TrailEntry { leaf, salt: note.salt, event: Octets(to_bytes(&note.event)?) })
+        let number = TrailNumber(number);
+        let leaf = Leaf::new(self.turn.vault, number, note.time, &note.event, &note.salt)?;
+        self.leaves.leaves.push((self.batch.frames.len(), leaf));
+        self.frame(&TrailEntry { leaf })?;
+        self.frame(&TrailContent { number, salt: note.salt, event: Octets(to_bytes(&note.event)?) })
+    }
+
+    /// The events of deposits tell where their records are filed.
+    pub(super) fn tell_places(&self, notes: &mut [Note]) {
+        let deposits = notes.iter_mut().filter(|note| {
+            note.event.kind == EventKind::Deposit && note.event.subject.is_some() && note.event.outcome == Outcome(0)
+        });
+        for (note, filed) in deposits.zip(&self.filed) {
+            let RecordPlace { collection, generation } = filed.place;
+            note.event.place = Some(EventPlace { collection, generation, number: filed.number });
+        }
     }
 
     fn append(&mut self, item: Item) -> Result<(), CommitError> {
@@ -210,8 +230,20 @@ impl<'a> Draft<'a> {
         self.frame(&RecordsRemoved {
             records: removal.records,
             reason: removal.reason,
-            statement: removal.statement.map(Octets),
+            id: removal.id,
+            statement: Octets(removal.statement),
         })
+    }
+
+    fn erase_events(&mut self, numbers: Vec<TrailNumber>) -> Result<(), CommitError> {
+        let mut there = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            if let Some(position) = self.turn.store.event_position(self.turn.vault, number)? {
+                self.erase(Some(position));
+                there.push(number);
+            }
+        }
+        if there.is_empty() { Ok(()) } else { self.frame(&EventsErased { numbers: there }) }
     }
 
     fn erase(&mut self, content: Option<Position>) {
@@ -247,6 +279,27 @@ impl<'a> Draft<'a> {
         let row = row.ok_or(CommitError::Unknown)?;
         self.erase(row.content.as_ref().and_then(read_position));
         self.frame(&AskAnswered { ask: reply.ask, statement: Octets(reply.statement) })
+    }
+}
+
+/// The leaves of a batch. Their times are set last, in the order in which batches go to the journal.
+pub(super) struct Leaves {
+    tag: VaultTag,
+    leaves: Vec<(usize, Leaf)>,
+}
+
+impl Leaves {
+    /// Moves times that are before `last`, the time of the trail's last leaf, up to it (P-38). Gives the time of the
+    /// last leaf after these.
+    pub(super) fn settle(self, batch: &mut NewBatch, last: Timestamp) -> Result<Timestamp, EncodingError> {
+        let mut newest = last;
+        for (place, leaf) in self.leaves {
+            newest = newest.max(leaf.time);
+            if leaf.time < newest {
+                batch.frames[place] = TrailEntry { leaf: Leaf { time: newest, ..leaf } }.frame(self.tag)?;
+            }
+        }
+        Ok(newest)
     }
 }
 

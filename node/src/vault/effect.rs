@@ -13,7 +13,8 @@ use karute_consent::time::{Month, Timestamp};
 use karute_consent::wire_enum;
 use karute_protocol::bao::BodyRef;
 use karute_protocol::record::RecordNumber;
-use karute_protocol::trail::Event;
+use karute_protocol::trail::{Event, TrailNumber};
+use serde_indexed::{DeserializeIndexed, SerializeIndexed};
 
 /// One change of a vault.
 #[derive(Clone, Debug)]
@@ -26,6 +27,9 @@ pub enum Effect {
     ReWrap(NewReWrap),
     /// Records are taken away, their sealed bytes erased, and tombstones left.
     Remove(Removal),
+    /// Salt and content of events of the vault's trail are erased; their leaves stay. Numbers that are not there, or
+    /// whose event is gone already, are passed over.
+    EraseEvents(Vec<TrailNumber>),
     /// A permit was given for a request.
     Use(Use),
     /// An ask is put into the mailbox.
@@ -45,6 +49,7 @@ impl Effect {
             Self::Append(_)
             | Self::ReWrap(_)
             | Self::Remove(_)
+            | Self::EraseEvents(_)
             | Self::Ask(_)
             | Self::AnswerAsk(_)
             | Self::PassOn(_) => false,
@@ -55,11 +60,11 @@ impl Effect {
 /// An event for the trail, before it has its number.
 #[derive(Clone, Debug)]
 pub struct Note {
-    /// What happened.
+    /// What happened. Where a deposit is filed is put in when it is committed.
     pub event: Event,
     /// Salt of its digest.
     pub salt: Salt,
-    /// The host's time.
+    /// The host's time; its leaf has a later one if the trail is ahead of it (P-38).
     pub time: Timestamp,
 }
 
@@ -142,8 +147,26 @@ pub struct Removal {
     pub records: Vec<RecordId>,
     /// Erased or withdrawn.
     pub reason: TombstoneReason,
-    /// The signed withdrawal; an erasure stands in the ledger.
-    pub statement: Option<Vec<u8>>,
+    /// Id of the signed erasure or withdrawal.
+    pub id: StatementId,
+    /// The signed erasure or withdrawal; tombstones show it.
+    pub statement: Vec<u8>,
+}
+
+/// Why a number has no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SerializeIndexed, DeserializeIndexed)]
+pub struct Gone {
+    /// Erased, withdrawn or moved.
+    #[serde(index = 1)]
+    pub reason: TombstoneReason,
+    /// The statement that took it away; none where it was moved.
+    #[serde(index = 2, skip_serializing_if = "Option::is_none")]
+    pub by: Option<StatementId>,
+}
+
+impl Gone {
+    /// It has another number in another place.
+    pub const MOVED: Self = Self { reason: TombstoneReason::Moved, by: None };
 }
 
 /// One use of a right.

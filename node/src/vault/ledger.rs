@@ -5,10 +5,12 @@
 use karute_consent::id::{Digest, RotationSequence, Salt, Seq, StatementId, VaultId};
 use karute_consent::ledger::{EntryKind, Item, LedgerState, View};
 use karute_consent::statement::Unverified;
-use karute_protocol::merkle::{RightEdge, TreeHash, TreeHead};
-use karute_protocol::trail::CheckpointText;
+use karute_protocol::merkle::{Place, RightEdge, TreeHash, TreeHead};
+use karute_protocol::trail::{CheckpointText, Log};
 use serde_bytes::ByteBuf;
 
+use super::apply::stored_node;
+use super::index::Index;
 use super::rows::{EntryRow, Rows, VaultRow, node_key, seq_key, vault_key};
 use super::schema::Tree;
 use super::store::{ReadError, Store};
@@ -41,11 +43,16 @@ impl Store {
 
     fn head_of_part(&self, vault: VaultId, size: u64) -> Result<TreeHead, ReadError> {
         let index = &self.inner.index;
-        let edge = RightEdge::load(size, |place| {
-            let bytes = index.read(Tree::LedgerNodes, &vault_key(vault, &[&node_key(place)])).ok()??;
-            bytes.try_into().ok().map(TreeHash)
-        })?;
+        let edge = RightEdge::load(size, |place| ledger_node(index, vault, place))?;
         Ok(TreeHead { size: edge.size(), root: edge.root() })
+    }
+
+    /// A stored hash of the tree of a log.
+    pub(super) fn node_of(&self, log: Log, place: Place) -> Option<TreeHash> {
+        match log {
+            Log::Trail => stored_node(&self.inner.index, place),
+            Log::Ledger(vault) => ledger_node(&self.inner.index, vault, place),
+        }
     }
 
     /// The bare item at a place: its entry alone.
@@ -133,4 +140,9 @@ impl Store {
         }
         Ok(item)
     }
+}
+
+fn ledger_node(index: &Index, vault: VaultId, place: Place) -> Option<TreeHash> {
+    let bytes = index.read(Tree::LedgerNodes, &vault_key(vault, &[&node_key(place)])).ok()??;
+    bytes.try_into().ok().map(TreeHash)
 }

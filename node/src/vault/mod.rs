@@ -15,10 +15,12 @@ mod apply;
 mod asks;
 pub mod bodies;
 mod change;
+mod cosignatures;
 mod draft;
 mod effect;
 pub mod index;
 pub mod journal;
+mod lease;
 mod ledger;
 mod pending;
 mod rebuild;
@@ -33,10 +35,12 @@ mod turn;
 mod uploads;
 
 pub use asks::WaitingAsk;
+pub use cosignatures::{Cosigned, KnownSize};
 pub use effect::{
-    AskReply, Effect, Filed, NewAsk, NewReWrap, NewRecord, NewRun, Note, PassedPackage, RecordPlace, Removal,
+    AskReply, Effect, Filed, Gone, NewAsk, NewReWrap, NewRecord, NewRun, Note, PassedPackage, RecordPlace, Removal,
     TombstoneReason, Use,
 };
+pub use lease::{Cut, Entered, Lease, OnItsWay};
 pub use records::{Listed, Page, StoredBody, StoredRecord};
 pub use rows::{RecordRow, RequestRow, RunRow};
 pub use store::{OpenError, Opened, Progress, ReadError, Store, StoreSettings};

@@ -7,6 +7,7 @@
 //! index then misses nothing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use karute_consent::id::{RecordId, RunId, StatementId};
@@ -74,16 +75,21 @@ impl Pending {
 
     /// Waits until no record is under way: all of them, or this one.
     pub(super) async fn arrived(&self, record: Option<RecordId>) {
+        let arrived = || {
+            let handed = self.handed();
+            Ok::<_, Infallible>(record.map_or(handed.records.is_empty(), |record| !handed.records.contains(&record)))
+        };
+        let Ok(()) = self.until(arrived).await;
+    }
+
+    /// Looks now, and each time that a batch has arrived, until it is so.
+    pub(super) async fn until<E>(&self, so: impl Fn() -> Result<bool, E>) -> Result<(), E> {
         loop {
             let settled = self.settled.notified();
             tokio::pin!(settled);
             settled.as_mut().enable();
-            let waits = {
-                let handed = self.handed();
-                record.map_or(!handed.records.is_empty(), |record| handed.records.contains(&record))
-            };
-            if !waits {
-                return;
+            if so()? {
+                return Ok(());
             }
             settled.await;
         }

@@ -1,13 +1,13 @@
 //! Reading records: every way takes a permit and stays within what it reaches (I-1).
 
-use karute_consent::id::{CollectionId, Generation, RecordId, RunId, VaultId};
+use karute_consent::id::{CollectionId, Generation, RecordId, RunId, StatementId, VaultId};
 use karute_consent::policy::Permit;
 use karute_consent::scope::Action;
 use karute_protocol::record::RecordNumber;
 use karute_protocol::trail::PlaceCount;
 
 use super::bodies::BodyFile;
-use super::effect::{Filed, RecordPlace, TombstoneReason};
+use super::effect::{Filed, Gone, RecordPlace};
 use super::rows::{
     Numbered, RecordRow, Rows, RunRow, numbered_key, place_key, read_number, record_key, run_key, vault_key,
 };
@@ -20,7 +20,7 @@ pub enum Listed {
     /// A record.
     Record(RecordRow),
     /// Nothing any more.
-    Tombstone(Filed, TombstoneReason),
+    Tombstone(Filed, Gone),
 }
 
 /// A part of a list.
@@ -113,7 +113,7 @@ impl Store {
                 break;
             }
             match Numbered::read(&value)? {
-                Numbered::Tombstone(reason) => page.listed.push(Listed::Tombstone(Filed { place, number }, reason)),
+                Numbered::Tombstone(gone) => page.listed.push(Listed::Tombstone(Filed { place, number }, gone)),
                 Numbered::Record(record) => {
                     let row = self.find(vault, record)?.ok_or(ReadError::Damaged)?;
                     if permit.reach().covers(&row.scope_place()) {
@@ -158,6 +158,13 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(ReadError::Disk(error)),
         }
+    }
+
+    /// The signed erasure or withdrawal that took records of a vault away.
+    pub fn removal_statement(&self, permit: &Permit, id: StatementId) -> Result<Vec<u8>, ReadError> {
+        check(permit, META_ACTIONS)?;
+        let key = vault_key(permit.vault(), &[id.as_bytes()]);
+        self.inner.index.read_pieces(Tree::RemovalStatements, &key)?.ok_or(ReadError::Damaged)
     }
 
     /// Records of a run, whether still there or not.

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_indexed::{DeserializeIndexed, SerializeIndexed};
 
-use super::effect::{Filed, RecordPlace, TombstoneReason};
+use super::effect::{Filed, Gone, RecordPlace, TombstoneReason};
 use super::index::{ENTRY_BYTES_MAX, Index, IndexError, Writes};
 use super::journal::Position;
 use super::schema::Tree;
@@ -107,7 +107,7 @@ pub struct RecordRow {
     pub(super) content: Option<Octets>,
     /// Why the record is no longer there.
     #[serde(index = 13, skip_serializing_if = "Option::is_none")]
-    pub(super) removed: Option<TombstoneReason>,
+    pub(super) removed: Option<Gone>,
     /// Whether the sealed body is in the index.
     #[serde(index = 14)]
     pub(super) inline: bool,
@@ -150,7 +150,7 @@ impl RecordRow {
     }
 
     /// Why it is no longer there, if it is not.
-    pub fn removed(&self) -> Option<TombstoneReason> {
+    pub fn removed(&self) -> Option<Gone> {
         self.removed
     }
 
@@ -252,26 +252,33 @@ pub(super) struct AskRow {
     pub(super) content: Option<Octets>,
 }
 
-/// What stands under a number: kind 0 a record, else the reason of a tombstone.
+/// What stands under a number: kind 0 a record, else the reason of a tombstone and the statement that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Numbered {
     Record(RecordId),
-    Tombstone(TombstoneReason),
+    Tombstone(Gone),
 }
 
 impl Numbered {
     pub(super) fn to_bytes(self) -> Vec<u8> {
         match self {
             Numbered::Record(record) => [&[0], record.as_bytes().as_slice()].concat(),
-            Numbered::Tombstone(reason) => vec![reason.number()],
+            Numbered::Tombstone(Gone { reason, by }) => {
+                let by = by.as_ref().map_or(&[][..], |id| id.as_bytes());
+                [&[reason.number()], by].concat()
+            }
         }
     }
 
     pub(super) fn read(bytes: &[u8]) -> Result<Numbered, IndexError> {
         match bytes {
             [0, record @ ..] => RecordId::from_slice(record).map(Numbered::Record),
-            [reason] => TombstoneReason::from_number(*reason).map(Numbered::Tombstone),
-            _ => None,
+            [reason, by @ ..] => {
+                let by = if by.is_empty() { Some(None) } else { StatementId::from_slice(by).map(Some) };
+                let reason = TombstoneReason::from_number(*reason);
+                reason.zip(by).map(|(reason, by)| Numbered::Tombstone(Gone { reason, by }))
+            }
+            [] => None,
         }
         .ok_or(IndexError::Damaged)
     }

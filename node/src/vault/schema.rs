@@ -5,7 +5,7 @@
 //! that a value may be longer than an entry.
 
 /// Names the set of tree formats; an index written under another name is rebuilt.
-pub const SCHEMA: &str = "karute-index-1";
+pub const SCHEMA: &str = "karute-index-2";
 
 macro_rules! trees {
     ($($(#[$doc:meta])* $tree:ident = $name:literal,)+) => {
@@ -46,16 +46,18 @@ trees! {
     Packages = "packages-v1",
     /// vault, grant, rotation sequence -> package that was passed on, in pieces.
     PassedPackages = "passed-packages-v1",
-    /// index in the trail -> leaf and salt.
-    TrailLeaves = "trail-leaves-v1",
-    /// index in the trail -> event, in pieces.
-    TrailEvents = "trail-events-v1",
+    /// index in the trail -> leaf.
+    TrailLeaves = "trail-leaves-v2",
+    /// index in the trail -> salt and event, in pieces; gone when they are erased.
+    TrailEvents = "trail-events-v2",
+    /// index in the trail -> where salt and event stand in the journal; gone when they are.
+    TrailPlaces = "trail-places-v1",
     /// level, index -> hash of a complete subtree of the trail's tree.
     TrailNodes = "trail-nodes-v1",
     /// vault, number -> index in the trail.
     TrailNumbers = "trail-numbers-v1",
     /// vault, record -> everything about it but its sealed bytes.
-    Records = "records-v1",
+    Records = "records-v2",
     /// vault, record -> signed header, in pieces.
     Headers = "headers-v1",
     /// vault, record -> sealed meta, in pieces.
@@ -65,7 +67,9 @@ trees! {
     /// vault, collection, generation -> highest number given out.
     PlaceCounts = "place-counts-v1",
     /// vault, collection, generation, number -> record or tombstone.
-    Places = "places-v1",
+    Places = "places-v2",
+    /// vault, statement -> signed erasure or withdrawal that took records away, in pieces.
+    RemovalStatements = "removal-statements-v1",
     /// vault, run -> place, epoch, depositor, ids of the statements.
     Runs = "runs-v1",
     /// vault, run -> signed run, in pieces.

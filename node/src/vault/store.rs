@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use karute_consent::id::VaultId;
+use karute_consent::id::{NodeId, VaultId};
 use karute_consent::ledger::LedgerState;
 use karute_consent::party::Identity;
 use karute_consent::time::Timestamp;
@@ -14,10 +14,12 @@ use karute_protocol::merkle::ProofError;
 
 use super::apply::ApplyError;
 use super::bodies::{Bodies, BodyLimits};
+use super::cosignatures::Cosignatures;
 use super::index::{Index, IndexError};
 use super::journal::{
     ApplyFailed, Checked, CommittedBatch, Entropy, Journal, JournalBroken, JournalOwner, PrepareError, StopReason,
 };
+use super::lease::Leases;
 use super::pending::Pending;
 use super::rebuild::{Rebuilt, bring_up};
 use super::schema::Tree;
@@ -84,6 +86,9 @@ pub enum ReadError {
     /// Something that must be there is not, or is not what it must be: the index must be rebuilt.
     #[error("the index is damaged")]
     Damaged,
+    /// The event was erased: only its leaf is there.
+    #[error("the event was erased")]
+    EventErased,
     /// A tree is not whole.
     #[error("a stored tree is not whole")]
     Proof(#[source] ProofError),
@@ -105,6 +110,7 @@ pub(super) struct Inner {
     pub(super) index: Arc<Index>,
     pub(super) bodies: Arc<Bodies>,
     pub(super) trail: Arc<TrailSigner>,
+    pub(super) cosignatures: Cosignatures,
     /// Vaults that were used lately. Held for look-ups only.
     slots: Mutex<HashMap<VaultId, Arc<Slot>>>,
 }
@@ -118,6 +124,8 @@ pub(super) struct Slot {
     pub(super) ledger: RwLock<Option<Arc<LedgerState>>>,
     /// What was handed to the journal since and is not in the index yet.
     pub(super) pending: Pending,
+    /// What is on its way to peers under permits.
+    pub(super) leases: Leases,
 }
 
 /// Folder of the index in the store's.
@@ -140,6 +148,7 @@ impl Store {
         let bodies = Arc::new(Bodies::open(&folder, bodies)?);
         let Rebuilt { index, mut applier, opened } =
             bring_up(&folder.join(INDEX_FOLDER), &prepared, &bodies, progress)?;
+        let cosignatures = Cosignatures::new(&folder, NodeId::from_bytes(owner.node));
         let trail = Arc::new(TrailSigner::new(log, applier.trail_head(), applier.last_time()?));
         let signer = Arc::clone(&trail);
         let apply = Box::new(move |group: &[CommittedBatch]| {
@@ -150,7 +159,8 @@ impl Store {
         });
         let journal = prepared.start(index.mark()?.as_ref(), entropy, apply)?;
         let flusher = Flusher::start(Arc::clone(&index))?;
-        let inner = Inner { journal, _flusher: flusher, index, bodies, trail, slots: Mutex::default() };
+        let inner =
+            Inner { journal, _flusher: flusher, index, bodies, trail, cosignatures, slots: Mutex::default() };
         Ok((Store { inner: Arc::new(inner) }, opened))
     }
 

@@ -4,18 +4,22 @@
 //! receipts of the group are proven against it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use karute_consent::encoding::EncodingError;
 use karute_consent::id::{Salt, VaultId};
 use karute_consent::party::Identity;
 use karute_consent::policy::Permit;
 use karute_consent::scope::Action;
 use karute_consent::time::Timestamp;
-use karute_protocol::merkle::{Place as TreePlace, ProofError, TreeHash, TreeHead, prove_inclusion};
+use karute_protocol::merkle::{Place as TreePlace, ProofError, RightEdge, TreeHash, TreeHead, prove_inclusion};
 use karute_protocol::trail::{CheckpointText, Event, Leaf, Log, Receipt, TrailIndex, TrailNumber};
+use tokio::sync::watch;
 
 use super::apply::stored_node;
+use super::draft::Leaves;
 use super::index::{Index, IndexError};
+use super::journal::{NewBatch, Position, Room, Sent};
 use super::records::check;
 use super::rows::{RecordRow, Rows, VaultRow, read_row, seq_key};
 use super::schema::Tree;
@@ -26,10 +30,8 @@ use super::store::{ReadError, Store};
 pub struct TrailItem {
     /// The leaf.
     pub leaf: Leaf,
-    /// Salt of its event hash.
-    pub salt: Salt,
-    /// The event.
-    pub event: Event,
+    /// Salt of its event hash and the event, if they are not erased.
+    pub content: Option<(Salt, Event)>,
     /// Place in the host's trail.
     pub index: TrailIndex,
     /// Proof to the checkpoint that was asked for.
@@ -41,6 +43,8 @@ pub struct TrailItem {
 pub struct SignedHead {
     /// Leaves.
     pub size: u64,
+    /// The root over them.
+    pub root: TreeHash,
     /// The signed note.
     pub text: CheckpointText,
 }
@@ -48,22 +52,33 @@ pub struct SignedHead {
 /// The newest checkpoint, and the key that signs them.
 pub(super) struct TrailSigner {
     log: Identity,
-    newest: RwLock<Arc<SignedHead>>,
+    newest: watch::Sender<Arc<SignedHead>>,
     /// Newest time of an event, in seconds since 1970. Rises only.
     last_time: AtomicU64,
+    /// Time of the last leaf that was sent to the journal. Held while a batch is sent.
+    last_leaf: Mutex<Timestamp>,
 }
 
 impl TrailSigner {
     pub(super) fn new(log: Identity, head: TreeHead, last_time: Timestamp) -> TrailSigner {
-        let newest = RwLock::new(Arc::new(sign(head, &log)));
-        TrailSigner { log, newest, last_time: AtomicU64::new(last_time.secs()) }
+        let newest = watch::Sender::new(Arc::new(sign(head, &log)));
+        let last_leaf = Mutex::new(last_time);
+        TrailSigner { log, newest, last_time: AtomicU64::new(last_time.secs()), last_leaf }
     }
 
     /// Signs a head that is durable.
     pub(super) fn advance(&self, head: TreeHead, last_time: Timestamp) {
         self.last_time.fetch_max(last_time.secs(), Ordering::AcqRel);
-        let signed = Arc::new(sign(head, &self.log));
-        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = signed;
+        self.newest.send_replace(Arc::new(sign(head, &self.log)));
+    }
+
+    /// Sends a batch to the journal; along the trail the times of leaves never fall (P-38).
+    pub(super) fn send_in_order(&self, room: Room, mut batch: NewBatch, leaves: Leaves) -> Result<Sent, EncodingError> {
+        let mut last = self.last_leaf.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = leaves.settle(&mut batch, *last)?;
+        let sent = room.send(batch);
+        *last = newest;
+        Ok(sent)
     }
 
     pub(super) fn last_time(&self) -> Timestamp {
@@ -71,7 +86,11 @@ impl TrailSigner {
     }
 
     pub(super) fn newest(&self) -> Arc<SignedHead> {
-        Arc::clone(&self.newest.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.newest.borrow())
+    }
+
+    fn heads(&self) -> watch::Receiver<Arc<SignedHead>> {
+        self.newest.subscribe()
     }
 
     /// Signs the head of a vault's ledger.
@@ -81,7 +100,7 @@ impl TrailSigner {
 }
 
 fn sign(head: TreeHead, log: &Identity) -> SignedHead {
-    SignedHead { size: head.size, text: CheckpointText::sign(Log::Trail, head, log) }
+    SignedHead { size: head.size, root: head.root, text: CheckpointText::sign(Log::Trail, head, log) }
 }
 
 impl Store {
@@ -96,10 +115,31 @@ impl Store {
         self.inner.trail.newest()
     }
 
+    /// The same, told of every later one.
+    pub fn trail_heads(&self) -> watch::Receiver<Arc<SignedHead>> {
+        self.inner.trail.heads()
+    }
+
+    /// The head that the trail had when it had this many leaves; `None` if it never had.
+    pub fn trail_head_at(&self, size: u64) -> Result<Option<TreeHead>, ReadError> {
+        if size > self.trail_head().size {
+            return Ok(None);
+        }
+        let edge = RightEdge::load(size, |place| stored_node(&self.inner.index, place))?;
+        Ok(Some(TreeHead { size, root: edge.root() }))
+    }
+
     /// How many events a vault has; they are numbered from 1 to this.
     pub fn trail_count(&self, vault: VaultId) -> Result<u64, ReadError> {
         let row: Option<VaultRow> = self.inner.index.row(Tree::Vaults, vault.as_bytes())?;
         Ok(row.unwrap_or_default().trail)
+    }
+
+    /// Waits until a vault has an event with this number.
+    pub async fn trail_reaches(&self, vault: VaultId, number: TrailNumber) -> Result<(), ReadError> {
+        let slot = self.slot(vault)?.ok_or(ReadError::Damaged)?;
+        let there = || Ok(self.trail_count(vault)? >= number.0);
+        slot.pending.until(there).await
     }
 
     /// Up to `max` events of the permit's vault from number `from` on, proven to `head`; events behind it are left out.
@@ -133,8 +173,18 @@ impl Store {
     /// A receipt for a leaf of the trail, proven to the newest checkpoint.
     pub fn receipt(&self, place: TrailIndex) -> Result<Receipt, ReadError> {
         let head = self.inner.trail.newest();
-        let TrailItem { leaf, salt, event, index, proof } = trail_item(&self.inner.index, place.0, head.size)?;
+        let TrailItem { leaf, content, index, proof } = trail_item(&self.inner.index, place.0, head.size)?;
+        let (salt, event) = content.ok_or(ReadError::EventErased)?;
         Ok(Receipt { leaf, salt, event, index, proof, checkpoint: head.text.clone() })
+    }
+
+    /// Where salt and content of an event stand in the journal; `None` if there is no such event, or they are erased.
+    pub(super) fn event_position(&self, vault: VaultId, number: TrailNumber) -> Result<Option<Position>, ReadError> {
+        let index = &self.inner.index;
+        let Some(place) = index.read(Tree::TrailNumbers, &seq_key(vault, number.0))? else { return Ok(None) };
+        let position = index.read(Tree::TrailPlaces, &place)?;
+        let position = position.map(|bytes| bytes.as_slice().try_into().map_err(|_| ReadError::Damaged)).transpose()?;
+        Ok(position.as_ref().map(Position::from_bytes))
     }
 
     /// Where the event with a number stands in the trail.
@@ -145,17 +195,21 @@ impl Store {
 }
 
 fn trail_item(index: &Index, place: u64, size: u64) -> Result<TrailItem, ReadError> {
-    let stored = index.read(Tree::TrailLeaves, &place.to_be_bytes())?.ok_or(ReadError::Damaged)?;
-    let (salt, leaf) = stored.split_first_chunk::<{ Salt::LEN }>().ok_or(ReadError::Damaged)?;
-    let event = index.read_pieces(Tree::TrailEvents, &place.to_be_bytes())?.ok_or(ReadError::Damaged)?;
-    let event = karute_consent::encoding::from_bytes(&event, event.len()).map_err(|_| ReadError::Damaged)?;
+    let leaf = index.read(Tree::TrailLeaves, &place.to_be_bytes())?.ok_or(ReadError::Damaged)?;
+    let content = index.read_pieces(Tree::TrailEvents, &place.to_be_bytes())?;
     Ok(TrailItem {
-        leaf: read_row(leaf)?,
-        salt: Salt::from_bytes(*salt),
-        event,
+        leaf: read_row(&leaf)?,
+        content: content.as_deref().map(read_content).transpose()?,
         index: TrailIndex(place),
         proof: prove(index, place, size)?,
     })
+}
+
+/// Salt and event as they are stored.
+fn read_content(stored: &[u8]) -> Result<(Salt, Event), ReadError> {
+    let (salt, event) = stored.split_first_chunk::<{ Salt::LEN }>().ok_or(ReadError::Damaged)?;
+    let event = karute_consent::encoding::from_bytes(event, event.len()).map_err(|_| ReadError::Damaged)?;
+    Ok((Salt::from_bytes(*salt), event))
 }
 
 fn prove(index: &Index, place: u64, size: u64) -> Result<Vec<TreeHash>, ReadError> {

@@ -182,7 +182,7 @@ impl Turn {
 
     /// Gives a batch to the journal: up to here nothing has happened, from here on it is written, whatever becomes of
     /// the caller.
-    async fn hand_over(self, effects: Vec<Effect>, notes: Vec<Note>) -> Result<HandedOver, CommitError> {
+    async fn hand_over(self, effects: Vec<Effect>, mut notes: Vec<Note>) -> Result<HandedOver, CommitError> {
         if notes.is_empty() {
             return Err(CommitError::Incomplete);
         }
@@ -194,15 +194,16 @@ impl Turn {
         for effect in effects {
             draft.effect(effect)?;
         }
+        draft.tell_places(&mut notes);
         let first = self.row.trail + 1;
         for (number, note) in (first..).zip(&notes) {
             draft.note(number, note)?;
         }
-        let Draft { batch, filed, after, brings, .. } = draft;
+        let Draft { batch, filed, after, brings, leaves, .. } = draft;
         let room = self.store.inner.journal.room_for(&batch).await?;
         let Turn { store, vault, slot, alone, .. } = self;
         let under_way = Pending::hand_over(&slot, brings, first + notes.len() as u64 - 1);
-        let sent = room.send(batch);
+        let sent = store.inner.trail.send_in_order(room, batch, leaves)?;
         let held = (!binds_nobody).then_some(alone);
         Ok(HandedOver { store, vault, slot, sent, under_way, held, after, filed, events: (first, notes.len()) })
     }

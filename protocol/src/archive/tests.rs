@@ -19,7 +19,7 @@ use crate::record::keys::RecordKeys;
 use crate::record::{HeaderError, Meta, RecordSealer};
 use crate::run::{ReWrapFacts, RecordPlace, RunFacts, RunSecret};
 use crate::trail::{CheckpointText, Event, EventKind, Leaf, Log, Outcome, TrailIndex, TrailNumber};
-use crate::wire::{ByteCount, LedgerSize};
+use crate::wire::ByteCount;
 
 const VAULT: VaultId = VaultId::from_bytes([1; 32]);
 const FILE: &[u8] = b"what the laboratory found";
@@ -148,8 +148,10 @@ fn receipt(change: &dyn Fn(&mut Event)) -> Receipt {
         count: 1,
         outcome: Outcome(0),
         acting: None,
-        ledger_size: LedgerSize(3),
+        head: Head { size: 3, root: Digest::from_bytes([8; 32]) },
         subject: None,
+        place: None,
+        request_statement: Some(request().to_unverified()),
     };
     change(&mut event);
     let salt = Salt::from_bytes([17; 32]);

@@ -3,15 +3,18 @@
 use karute_consent::id::{CollectionId, Generation, Salt};
 use karute_consent::request::Request;
 use karute_consent::statement::Unverified;
-use karute_consent::wire_enum;
 use serde_indexed::{DeserializeIndexed, SerializeIndexed};
 
 use super::{MessageError, Payload, at_most};
 use crate::hpke::Sealed;
 use crate::limits;
+use crate::merkle::{TreeHead, verify_inclusion};
 use crate::record::{Header, RecordNumber, SealedMeta};
 use crate::run::{ReWrap, Run};
-use crate::trail::{CheckpointText, Event, Leaf, ListAnswer, ProofHashes, Receipt, TrailIndex, TrailNumber};
+use crate::trail::{
+    AuditAnswer, CheckpointText, Event, Leaf, ListAnswer, ProofHashes, Receipt, ReceiptError, TrailIndex, TrailNumber,
+    verify_event,
+};
 use crate::wire::{ByteCount, Octets};
 
 /// 21: reads records.
@@ -137,52 +140,29 @@ impl Payload for End {
     const TAG: u8 = 30;
 }
 
-/// 32: a number whose record is no more there.
-#[derive(Clone, Debug, PartialEq, Eq, SerializeIndexed, DeserializeIndexed)]
-pub struct Tombstone {
-    /// Where the record was filed.
-    #[serde(index = 1)]
-    pub collection: CollectionId,
-    /// Of that collection.
-    #[serde(index = 2)]
-    pub generation: Generation,
-    /// Its running number.
-    #[serde(index = 3)]
-    pub number: RecordNumber,
-    /// Why it is gone.
-    #[serde(index = 4)]
-    pub reason: TombstoneReason,
-}
-
-impl Payload for Tombstone {
-    const TAG: u8 = 32;
-}
-
-wire_enum! {
-    /// Why a record is no more in its place.
-    TombstoneReason {
-        /// Erased by the patient.
-        Erased = 1 "erased",
-        /// Withdrawn by its depositor.
-        Withdrawn = 2 "withdrawn",
-        /// Moved to another place by a re-wrap.
-        Moved = 3 "moved",
-    }
-}
-
-/// 34: ends a list, or an audit (then without list-answer).
+/// 34: ends a list, with its list-answer, or an audit, with its audit-answer.
 #[derive(Clone, Debug, PartialEq, Eq, SerializeIndexed, DeserializeIndexed)]
 pub struct Listed {
-    /// The host's signed word on what it sent.
+    /// The host's signed word on what it sent of a list.
     #[serde(index = 1, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Unverified<ListAnswer>>,
     /// The host's checkpoint of the trail.
     #[serde(index = 2)]
     pub checkpoint: CheckpointText,
+    /// The host's signed word on what an audit covered.
+    #[serde(index = 3, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Unverified<AuditAnswer>>,
 }
 
 impl Payload for Listed {
     const TAG: u8 = 34;
+
+    fn check(&self) -> Result<(), MessageError> {
+        match (&self.answer, &self.audit) {
+            (Some(_), Some(_)) => Err(MessageError::Inconsistent),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// 27: reads the trail from a number on.
@@ -206,12 +186,12 @@ pub struct TrailItem {
     /// The leaf.
     #[serde(index = 1)]
     pub leaf: Leaf,
-    /// The salt of its event hash.
-    #[serde(index = 2)]
-    pub salt: Salt,
+    /// The salt of its event hash; gone with the event when that is erased.
+    #[serde(index = 2, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<Salt>,
     /// The event.
-    #[serde(index = 3)]
-    pub event: Event,
+    #[serde(index = 3, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Event>,
     /// Place of the leaf in the host's trail.
     #[serde(index = 4)]
     pub index: TrailIndex,
@@ -224,6 +204,29 @@ impl Payload for TrailItem {
     const TAG: u8 = 36;
 
     fn check(&self) -> Result<(), MessageError> {
+        if self.salt.is_some() != self.event.is_some() {
+            return Err(MessageError::Inconsistent);
+        }
         at_most(self.proof.len(), limits::PROOF_LEN_MAX)
+    }
+}
+
+impl TrailItem {
+    /// The event, if it is there, proven to a head of the trail together with its leaf (P-24). An erased event has none:
+    /// then the leaf alone is proven, and whether an erasure names it is for the ledger to say (P-40).
+    pub fn verify(&self, head: &TreeHead) -> Result<Option<&Event>, ReceiptError> {
+        if let (Some(salt), Some(event)) = (&self.salt, &self.event) {
+            verify_event(&self.leaf, salt, event, self.index, &self.proof, head)?;
+            return Ok(Some(event));
+        }
+        if self.salt.is_some() || self.event.is_some() {
+            return Err(ReceiptError::OtherEvent);
+        }
+        if self.leaf.number == TrailNumber(0) {
+            return Err(ReceiptError::NoNumber);
+        }
+        let hash = self.leaf.hash().map_err(ReceiptError::Encoding)?;
+        verify_inclusion(&hash, self.index.0, head.size, &self.proof, &head.root).map_err(ReceiptError::Proof)?;
+        Ok(None)
     }
 }

@@ -1,12 +1,17 @@
 //! Messages of every kind, byte for byte where they are small, and what ends a session.
 
+use std::collections::BTreeSet;
+
 use karute_consent::encoding::Fault as EncodingFault;
 use karute_consent::id::{
     Challenge, CollectionId, Digest, Generation, NodeId, PartyKey, RecordId, RotationSequence, RunId, Salt,
     StatementId, VaultId,
 };
+use karute_consent::party::Identity;
+use karute_consent::request::Head;
+use karute_consent::revocation::{Erasure, ErasureReason, Withdrawal, WithdrawalReason};
 use karute_consent::sealing::Suite;
-use karute_consent::statement::{Statement, Unverified};
+use karute_consent::statement::{Statement, Unverified, sign};
 use karute_consent::time::{Month, Timestamp};
 use proptest::prelude::*;
 use serde_bytes::ByteBuf;
@@ -16,7 +21,9 @@ use crate::hpke::Sealed;
 use crate::limits;
 use crate::merkle::TreeHash;
 use crate::record::{RecordNumber, SealedMeta};
-use crate::trail::{CheckpointText, Event, EventKind, Leaf, Outcome, Receipt, TrailIndex, TrailNumber};
+use crate::trail::{
+    CheckpointText, Event, EventKind, EventPlace, HeadNonce, Leaf, Outcome, Receipt, TrailIndex, TrailNumber,
+};
 use crate::wire::{ByteCount, LedgerSize, Octets};
 
 const VAULT: VaultId = VaultId::from_bytes([1; 32]);
@@ -77,17 +84,27 @@ fn receipt() -> Receipt {
         count: 0,
         outcome: Outcome(0),
         acting: Some(sealed()),
-        ledger_size: LedgerSize(2),
+        head: Head { size: 2, root: Digest::from_bytes([4; 32]) },
         subject: Some(StatementId::from_bytes([4; 32])),
+        place: Some(EventPlace {
+            collection: CollectionId::from_bytes([4; 16]),
+            generation: Generation(1),
+            number: RecordNumber(1),
+        }),
+        request_statement: Some(statement()),
     };
     let salt = Salt::from_bytes([5; 32]);
     let leaf = Leaf::new(VAULT, TrailNumber(1), Timestamp::from_secs(7), &event, &salt).unwrap();
     Receipt { leaf, salt, event, index: TrailIndex(0), proof: vec![TreeHash([6; 32])], checkpoint: text() }
 }
 
+fn trail_item() -> TrailItem {
+    let Receipt { leaf, salt, event, index, proof, .. } = receipt();
+    TrailItem { leaf, salt: Some(salt), event: Some(event), index, proof }
+}
+
 /// The kinds that carry a receipt or something sealed.
 fn samples_with_evidence() -> Vec<Message> {
-    let Receipt { leaf, salt, event, index, proof, .. } = receipt();
     let package =
         GrantPackage { grant: StatementId::from_bytes([4; 32]), rotation: RotationSequence(0), package: sealed() };
     vec![
@@ -97,7 +114,8 @@ fn samples_with_evidence() -> Vec<Message> {
         stored().into(),
         Permitted { receipt: receipt(), count: 1 }.into(),
         Ask { envelope: statement(), sealed: sealed() }.into(),
-        TrailItem { leaf, salt, event, index, proof }.into(),
+        News { item: trail_item(), checkpoint: text() }.into(),
+        trail_item().into(),
         WaitingAsk { envelope: statement(), sealed: sealed(), received: Timestamp::from_secs(7) }.into(),
     ]
 }
@@ -159,19 +177,41 @@ fn samples_without_evidence() -> Vec<Message> {
         record().into(),
         End { count: 1 }.into(),
         Asks { request: statement() }.into(),
-        Tombstone { collection: place.0, generation: place.1, number: place.2, reason: TombstoneReason::Moved }.into(),
+        tombstone(TombstoneReason::Erased, Some(Octets(vec![0x84, 0x40]))).into(),
         Answer { answer: statement() }.into(),
-        Listed { answer: None, checkpoint: text() }.into(),
+        Listed { answer: None, checkpoint: text(), audit: Some(statement()) }.into(),
         ReWraps { re_wraps: vec![statement()] }.into(),
         Close {}.into(),
         Attachment { bytes: Octets(vec![1]) }.into(),
         Fault { code: FaultCode::Conflict }.into(),
+        heads().into(),
+        Watch { request: statement(), from: TrailNumber(1) }.into(),
+        heads_found().into(),
     ]
+}
+
+fn heads() -> Heads {
+    Heads { nonce: HeadNonce::from_bytes([7; 32]), vault: Some(VAULT), sizes: [0, 3].into() }
+}
+
+fn heads_found() -> HeadsFound {
+    HeadsFound {
+        trail: statement(),
+        trail_checkpoint: text(),
+        proofs: vec![vec![], vec![TreeHash([6; 32])]],
+        ledger: Some(statement()),
+        ledger_checkpoint: Some(text()),
+    }
+}
+
+fn tombstone(reason: TombstoneReason, statement: Option<Octets>) -> Tombstone {
+    let (collection, generation) = (CollectionId::from_bytes([4; 16]), Generation(1));
+    Tombstone { collection, generation, number: RecordNumber(1), reason, statement }
 }
 
 #[test]
 fn every_kind_of_message_reads_back() {
-    assert_eq!(samples().len(), 41);
+    assert_eq!(samples().len(), 45);
     for message in samples() {
         let bytes = message.encode().unwrap();
         assert_eq!(bytes[0], message.tag());
@@ -197,7 +237,7 @@ fn small_messages_are_these_bytes() {
 #[test]
 fn odd_tags_go_to_the_host() {
     let for_host: Vec<u8> = samples().iter().filter(|m| m.is_for_host()).map(Message::tag).collect();
-    assert_eq!(for_host, (1..=39).step_by(2).collect::<Vec<u8>>());
+    assert_eq!(for_host, (1..=43).step_by(2).collect::<Vec<u8>>());
 }
 
 /// Every refusal is the same two bytes (P-29).
@@ -211,7 +251,7 @@ fn a_refusal_says_nothing() {
 #[test]
 fn what_is_no_message_is_refused() {
     assert_eq!(Message::decode(&[]), Err(MessageError::Empty));
-    for tag in [0, 41, 43, 255] {
+    for tag in [0, 45, 48, 255] {
         assert_eq!(Message::decode(&[tag, 0xa0]), Err(MessageError::UnknownTag(tag)));
     }
     assert_eq!(Message::decode(&vec![5; MESSAGE_LEN_MAX + 1]), Err(MessageError::TooLong));
@@ -249,6 +289,11 @@ fn lists_and_bytes_above_their_limits_are_refused() {
     assert_eq!(refused(again_and_again.into()), above, "one attachment copied as often as it is named");
     assert_eq!(refused(Append { registration: Some(Registration("x".repeat(65))), ..append() }.into()), above);
     assert_eq!(refused(ReWraps { re_wraps: vec![statement(); 65] }.into()), above);
+    assert_eq!(refused(Heads { sizes: (0..65).collect(), ..heads() }.into()), above);
+    assert_eq!(refused(HeadsFound { proofs: vec![vec![]; 65], ..heads_found() }.into()), above);
+    let proof = vec![TreeHash([6; 32]); limits::PROOF_LEN_MAX + 1];
+    let news = News { item: TrailItem { proof, ..trail_item() }, checkpoint: text() };
+    assert_eq!(refused(news.into()), above);
     assert_eq!(refused(Hello { versions: vec![Version(1)], heads: vec![text(); 9] }.into()), above);
     let huge = Item { entry: Unverified::from_bytes(vec![0; MESSAGE_LEN_MAX]), ..bare() };
     assert_eq!(refused(huge.into()), MessageError::TooLong);
@@ -261,7 +306,14 @@ fn bare() -> Item {
 #[test]
 fn fields_that_do_not_belong_together_are_refused() {
     let salt = Some(Salt::from_bytes([0; 32]));
-    let inconsistent: [Message; 9] = [
+    let (item, audit) = (trail_item(), Some(statement()));
+    let inconsistent: [Message; 15] = [
+        TrailItem { salt: None, ..item.clone() }.into(),
+        News { item: TrailItem { event: None, ..item }, checkpoint: text() }.into(),
+        Listed { answer: Some(statement()), checkpoint: text(), audit }.into(),
+        HeadsFound { ledger_checkpoint: None, ..heads_found() }.into(),
+        tombstone(TombstoneReason::Withdrawn, None).into(),
+        tombstone(TombstoneReason::Moved, Some(Octets(vec![0]))).into(),
         Stored { number: None, ..stored() }.into(),
         Item { salt, ..bare() }.into(),
         Item { body: Some(vec![0]), ..bare() }.into(),
@@ -281,6 +333,32 @@ fn fields_that_do_not_belong_together_are_refused() {
     assert_eq!(Message::decode(&[35, 0xa1, 0x01, 0x80]), Err(MessageError::Inconsistent));
 }
 
+/// P-42
+#[test]
+fn a_tombstone_has_the_statement_that_took_its_record_away() {
+    let (device, depositor) = (Identity::from_seed(&[1; 32]), Identity::from_seed(&[2; 32]));
+    let (records, issued) = (BTreeSet::from([RecordId::from_bytes([2; 16])]), Timestamp::from_secs(7));
+    let erasure = |records| Erasure { vault: VAULT, records, reason: ErasureReason::Wish, issued, events: None };
+    let erasure = sign(erasure(records.clone()), &device).unwrap();
+    let withdrawal = Withdrawal { vault: VAULT, records, reason: WithdrawalReason::Misfiled, issued };
+    let withdrawal = sign(withdrawal, &depositor).unwrap();
+    let of = |bytes: &[u8]| Some(Octets(bytes.to_vec()));
+    let erased = tombstone(TombstoneReason::Erased, of(erasure.bytes()));
+    assert_eq!(erased.removal(VAULT), Ok(Removal::Erased(erasure.clone())));
+    assert_eq!(erased.removal(VaultId::from_bytes([9; 32])), Err(TombstoneError::OtherRecord));
+    let withdrawn = tombstone(TombstoneReason::Withdrawn, of(withdrawal.bytes()));
+    assert_eq!(withdrawn.removal(VAULT), Ok(Removal::Withdrawn(withdrawal)));
+    assert_eq!(tombstone(TombstoneReason::Moved, None).removal(VAULT), Ok(Removal::Moved));
+    let refused = |reason, bytes| tombstone(reason, bytes).removal(VAULT).unwrap_err();
+    assert_eq!(refused(TombstoneReason::Erased, None), TombstoneError::Missing);
+    let other_kind = refused(TombstoneReason::Withdrawn, of(erasure.bytes()));
+    assert!(matches!(other_kind, TombstoneError::Statement(_)));
+    let events = Some(BTreeSet::from([TrailNumber(1)]));
+    let of_events = Erasure { records: BTreeSet::new(), events, ..erasure.payload().clone() };
+    let of_events = sign(of_events, &device).unwrap();
+    assert_eq!(refused(TombstoneReason::Erased, of(of_events.bytes())), TombstoneError::OtherRecord);
+}
+
 /// A child grant is handed in for sequencing without an entry.
 #[test]
 fn an_append_item_may_have_an_empty_entry() {
@@ -292,7 +370,7 @@ fn an_append_item_may_have_an_empty_entry() {
 proptest! {
     #[test]
     fn bytes_that_are_accepted_are_the_bytes_that_would_be_written(
-        sample in 0..41usize, at in any::<prop::sample::Index>(), with in any::<u8>(), cut: bool
+        sample in 0..45usize, at in any::<prop::sample::Index>(), with in any::<u8>(), cut: bool
     ) {
         let mut bytes = samples()[sample].encode().unwrap();
         let at = at.index(bytes.len());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use karute_consent::id::{CollectionId, Digest, Generation, PartyKey, RequestId, StatementId, VaultId};
+use karute_consent::id::{CollectionId, Digest, Generation, PartyKey, StatementId, VaultId};
 use karute_consent::statement::{Malformed, Statement};
 use karute_consent::time::Timestamp;
 use serde_indexed::{DeserializeIndexed, SerializeIndexed};
@@ -16,9 +16,9 @@ pub struct ListAnswer {
     /// The vault.
     #[serde(index = 1)]
     pub vault: VaultId,
-    /// The request that was answered.
+    /// Statement id of the request that was answered.
     #[serde(index = 2)]
-    pub request: RequestId,
+    pub request: StatementId,
     /// How many numbers each place has given out, ascending by collection and generation.
     #[serde(index = 3)]
     pub counts: Vec<PlaceCount>,

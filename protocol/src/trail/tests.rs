@@ -1,13 +1,20 @@
 //! Receipts that are evidence, and those that are none.
 
-use karute_consent::id::{CollectionId, Generation};
+use karute_consent::encoding::to_bytes;
+use karute_consent::id::{Challenge, CollectionId, Generation, RecordId, RequestId, StatementId};
 use karute_consent::party::Identity;
-use karute_consent::statement::sign;
+use karute_consent::purpose::Purpose;
+use karute_consent::request::{Head, Request, Selector};
+use karute_consent::scope::Action;
+use karute_consent::statement::{Unverified, Verified, sign};
+use karute_consent::tree::digest_of;
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::merkle::{Place, prove_inclusion, root_of};
+use crate::message::TrailItem;
 use crate::record::RecordNumber;
+use crate::wire::Octets;
 
 const VAULT: VaultId = VaultId::from_bytes([1; 32]);
 
@@ -32,8 +39,10 @@ fn event(count: u64) -> Event {
         count,
         outcome: Outcome(0),
         acting: None,
-        ledger_size: LedgerSize(3),
+        head: Head { size: 3, root: Digest::from_bytes([8; 32]) },
         subject: None,
+        place: None,
+        request_statement: None,
     }
 }
 
@@ -129,7 +138,7 @@ fn a_list_answer_has_its_places_in_order() {
     };
     let answer = |counts| ListAnswer {
         vault: VAULT,
-        request: RequestId::from_bytes([1; 16]),
+        request: StatementId::from_bytes([1; 32]),
         counts,
         time: Timestamp::from_secs(0),
         digest: ListDigest::new().finish(),
@@ -155,4 +164,121 @@ fn a_list_digest_is_over_ids_and_zeros_in_order() {
     digest.record(StatementId::from_bytes([1; 32]));
     digest.tombstone();
     assert_eq!(digest.finish(), digest_of(&[&[1; 32], &[0; 32]]));
+}
+
+/// A request that the party of [`event`] signed.
+fn request(change: impl Fn(&mut Request)) -> Verified<Request> {
+    let mut request = Request {
+        id: RequestId::from_bytes([5; 16]),
+        vault: VAULT,
+        chain: vec![StatementId::from_bytes([6; 32])],
+        action: Action::Read,
+        selector: Selector::default(),
+        purpose: Purpose::Treatment,
+        acting_hash: None,
+        challenge: Challenge::from_bytes([9; 32]),
+        sequence: 1,
+        node: node(),
+        peer: vec![4; 38],
+        head: None,
+        time: Timestamp::from_secs(1_795_305_600),
+        resumes: None,
+    };
+    change(&mut request);
+    sign(request, &Identity::from_seed(&[3; 32])).unwrap()
+}
+
+/// P-39
+#[test]
+fn an_event_tells_of_the_request_that_it_carries() {
+    let carrying = |request: Verified<Request>| Event { request_statement: Some(request.to_unverified()), ..event(1) };
+    let good = request(|_| ());
+    assert_eq!(carrying(good.clone()).check_request(VAULT, node()), Ok(Some(good.clone())));
+    let without_peer = Event { peer: None, ..carrying(good.clone()) };
+    assert_eq!(without_peer.check_request(VAULT, node()), Ok(Some(good.clone())));
+    let other = Err(ReceiptError::OtherRequest);
+    assert_eq!(carrying(good.clone()).check_request(VaultId::from_bytes([2; 32]), node()), other);
+    let changes: [&dyn Fn(&mut Request); 7] = [
+        &|r| r.node = NodeId::from_bytes([0; 32]),
+        &|r| r.id = RequestId::from_bytes([0; 16]),
+        &|r| r.vault = VaultId::from_bytes([2; 32]),
+        &|r| r.chain.clear(),
+        &|r| r.action = Action::List,
+        &|r| r.purpose = Purpose::Research,
+        &|r| r.peer = vec![5; 38],
+    ];
+    for change in changes {
+        assert_eq!(carrying(request(change)).check_request(VAULT, node()), other);
+    }
+    let by_another = Event { party: host().key(), ..carrying(good.clone()) };
+    assert_eq!(by_another.check_request(VAULT, node()), Err(ReceiptError::Request(StatementError::OtherSigner)));
+    let mut bytes = good.bytes().to_vec();
+    *bytes.last_mut().unwrap() ^= 1;
+    let bent = Event { request_statement: Some(Unverified::from_bytes(bytes)), ..event(1) };
+    assert_eq!(bent.check_request(VAULT, node()), Err(ReceiptError::Request(StatementError::Signature)));
+}
+
+/// P-39
+#[test]
+fn only_some_events_may_do_without_a_request() {
+    let none = Err(ReceiptError::NoRequest);
+    for kind in [EventKind::List, EventKind::Read, EventKind::Audit, EventKind::GrantSync, EventKind::Refusal] {
+        assert_eq!(Event { kind, ..event(1) }.check_request(VAULT, node()), none, "{kind}");
+    }
+    let sync =
+        Event { kind: EventKind::GrantSync, request_statement: Some(request(|_| ()).to_unverified()), ..event(1) };
+    assert_eq!(sync.check_request(VAULT, node()), Err(ReceiptError::OtherRequest), "a read is no sync");
+    for kind in [EventKind::LedgerAppend, EventKind::Deposit, EventKind::Withdrawal, EventKind::Ask] {
+        assert_eq!(Event { kind, ..event(1) }.check_request(VAULT, node()), Ok(None), "{kind}");
+    }
+    let of_a_statement = Event { kind: EventKind::Refusal, request: None, ..event(1) };
+    assert_eq!(of_a_statement.check_request(VAULT, node()), Ok(None));
+}
+
+/// P-24, P-40
+#[test]
+fn an_erased_event_keeps_its_leaf_and_its_proof() {
+    let Receipt { leaf, salt, event, index, proof, checkpoint } = receipt(2);
+    let head = checkpoint.verify(Log::Trail, node()).unwrap();
+    let whole = TrailItem { leaf, salt: Some(salt), event: Some(event.clone()), index, proof };
+    assert_eq!(whole.verify(&head), Ok(Some(&event)));
+    let erased = TrailItem { salt: None, event: None, ..whole.clone() };
+    assert_eq!(erased.verify(&head), Ok(None));
+    let half = TrailItem { salt: None, ..whole };
+    assert_eq!(half.verify(&head), Err(ReceiptError::OtherEvent));
+    let moved = TrailItem { index: TrailIndex(2), ..erased };
+    assert!(matches!(moved.verify(&head), Err(ReceiptError::Proof(_))));
+}
+
+#[test]
+fn an_audit_answer_has_a_count_within_its_trail() {
+    let answer = |count, size| AuditAnswer {
+        vault: VAULT,
+        request: StatementId::from_bytes([1; 32]),
+        count: TrailNumber(count),
+        time: Timestamp::from_secs(0),
+        size,
+        root: TreeHash([9; 32]),
+    };
+    assert!(sign(answer(5, 5), &host()).is_ok());
+    assert!(sign(answer(0, 5), &host()).is_err());
+    assert!(sign(answer(6, 5), &host()).is_err());
+    assert!(sign(answer(1, (1 << 48) + 1), &host()).is_err());
+}
+
+#[test]
+fn a_tree_head_counts_for_its_node_and_its_log_only() {
+    let (nonce, time) = (HeadNonce::from_bytes([1; 32]), Timestamp::from_secs(7));
+    let head = TreeHead { size: 3, root: TreeHash([9; 32]) };
+    let signed = SignedTreeHead::sign(Log::Ledger(VAULT), head, time, nonce, &host()).unwrap();
+    let verify =
+        |log, node| SignedTreeHead::verify(signed.to_unverified(), log, node).map(|signed| signed.payload().head());
+    assert_eq!(verify(Log::Ledger(VAULT), node()), Ok(head));
+    assert_eq!(verify(Log::Trail, node()), Err(TreeHeadRefused::OtherLog));
+    let other = NodeId::from_bytes(*Identity::from_seed(&[8; 32]).key().as_bytes());
+    assert_eq!(verify(Log::Ledger(VAULT), other), Err(TreeHeadRefused::Statement(StatementError::OtherSigner)));
+    let empty = TreeHead { size: 0, root: TreeHash([9; 32]) };
+    assert!(SignedTreeHead::sign(Log::Trail, empty, time, nonce, &host()).is_err());
+    let empty = TreeHead { size: 0, root: TreeHash::of_empty_tree() };
+    assert!(SignedTreeHead::sign(Log::Trail, empty, time, nonce, &host()).is_ok());
 }

@@ -149,11 +149,19 @@ card = record(
 )
 
 
+witnesses = array(record({1: text(128, 1), 2: party}), 0, 8, key=lambda w: w[2])
+
+
+def witness_set(v, stage):
+    record({1: witnesses, 2: uint()})(v, stage)
+    need(v[2] <= len(v[1]), stage, "C-58")
+
+
 def charter(v, stage):
     record(
         {
             1: party, 2: digest, 3: sealing_key, 4: sealing_key, 5: sealing_key,
-            6: array(record({1: text(128, 1), 2: party}), 0, 8, key=lambda w: w[2]),
+            6: witnesses,
             7: uint(), 8: stamp, 9: bstr(16),
         }
     )(v, stage)
@@ -167,7 +175,8 @@ def authority(v, stage):
             5: array(record({1: party, 2: sealing_key, 3: stamp}), 1, 16, key=lambda d: d[1], order_rule="C-16"),
             6: array(record({1: party, 2: uint(1, 2, "C-16"), 3: addresses(0)}), 1, 8, "C-16", key=lambda h: h[1], order_rule="C-16"),
             7: sealing_key, 8: sealing_key, 9: sealing_key, 10: uint(), 11: digest,
-        }
+        },
+        {12: witness_set},
     )(v, stage)
     need(sum(h[2] == 1 for h in v[6]) == 1, stage, "C-16")
 
@@ -220,7 +229,15 @@ rotation = record(
         5: array(record({1: digest, 2: digest}), 0, 256, key=lambda p: p[1]),
     }
 )
-erasure = withdrawal = record({1: vault, 2: a_set(bstr(16), 1, 256), 3: uint(1, 3), 4: stamp})
+withdrawal = record({1: vault, 2: a_set(bstr(16), 1, 256), 3: uint(1, 3), 4: stamp})
+
+
+def erasure(v, stage):
+    events = a_set(uint(1, rule="C-59"), 1, 256)
+    record({1: vault, 2: a_set(bstr(16), 0, 256), 3: uint(1, 3), 4: stamp}, {5: events})(v, stage)
+    need(v[2] or 5 in v, stage, "C-59")
+
+
 request = record(
     {
         1: bstr(16), 2: vault, 3: array(digest, 0, 5), 4: uint(1, 7),
@@ -312,6 +329,7 @@ class Ledger:
         self.leaves, self.grants, self.revoked, self.pending = {}, {}, set(), set()
         self.rotation = 0
         self.entries = []
+        self.witnesses, self.erased_events = ([], 0), set()
 
     def devices(self):
         return {d[1] for d in self.authority.payload[5]} if self.authority else set()
@@ -370,6 +388,7 @@ class Ledger:
 
     def _charter(self, said, e, leaves):
         self.charter, self.identity, self.next = said, said.payload[1], said.payload[2]
+        self.witnesses = (said.payload[6], said.payload[7])
 
     def _authority(self, said, e, leaves):
         a, before = said.payload, self.authority.payload if self.authority else None
@@ -395,6 +414,8 @@ class Ledger:
             if a[10] != before[10]:
                 self.pending |= set(self.leaves)
         self.authority, self.identity, self.next = said, a[3], a[4]
+        if 12 in a:
+            self.witnesses = (a[12][1], a[12][2])
 
     def _device_said(self, said):
         need(said.signer in self.devices(), "ledger", "C-26")
@@ -472,6 +493,7 @@ class Ledger:
 
     def _erasure(self, said, e, leaves):
         self._device_said(said)
+        self.erased_events |= set(said.payload.get(5, ()))
 
 
 # ---- section 11: decision

@@ -5,7 +5,7 @@ import subprocess
 import time
 from hashlib import sha256
 
-from . import Refused, consent, need, record, seal, trail
+from . import Refused, consent, evidence, need, record, seal, trail
 from .cbor import decode, encode
 
 MESSAGE, PIECE = 0, 1
@@ -143,8 +143,10 @@ def fetch(party, session, vault, chain, purpose, items, selector=None):
     """Every record that the grant covers: [(meta, file bytes)]."""
     session.send(21, {1: party.request(session, vault, chain, 3, purpose, selector)})
     permitted = session.expect(26)
+    session.receipt = permitted[1]
     leaf, event = trail.check_receipt(encode(permitted[1]), session.node)
     need(leaf[1] == vault and event[2] == party.key, "proof", "P-24")
+    evidence.check_request(leaf, event, session.node)
     found = []
     while True:
         tag, m = session.receive()
@@ -155,6 +157,40 @@ def fetch(party, session, vault, chain, purpose, items, selector=None):
         run, header = consent.open_statement("run", m[3]), consent.open_statement("header", m[1])
         body = m[9] if 9 in m else decode_bao(session.pieces(m[8]), header.payload[7])
         found.append(record.open_record(open_run(items, run, m.get(4)), run, header, m[2], body))
+
+
+def audit(party, session, vault, chain, purpose):
+    """The whole trail of a vault: (events by number, None for those that were erased; the audit-answer's payload)."""
+    asked = party.request(session, vault, chain, 4, purpose)
+    session.send(27, {1: asked, 2: 1})
+    session.expect(26)
+    items = []
+    while True:
+        tag, m = session.receive()
+        if tag == 34:
+            break
+        need(tag == 36, "message", "P-28", f"tag {tag}")
+        items.append(m)
+    file = encode({1: 1, 2: vault, 3: session.node, 4: m[2], 5: items, 6: m[3]})
+    numbers, _, answer = evidence.check_trail_file(file)
+    need(numbers[0] == 1 and answer.payload[2] == consent.statement_id("request", asked), "proof", "P-41")
+    return {item[1][2]: item.get(3) for item in items}, answer.payload
+
+
+def heads(session, vault, earlier):
+    """The newest head of the host's trail, proven to extend `earlier` (size, root), and that of a ledger."""
+    nonce, trail_origin = os.urandom(32), "karute/trail/" + session.node.hex()
+    sizes = [earlier[0]]
+    m = session.ask(41, {1: nonce, 2: vault, 3: sizes}, 44)
+    evidence.check_message(bytes([44]) + encode(m))
+    size, root, _ = evidence.check_tree_head(m[1], trail_origin, session.node, nonce)
+    need(len(m[3]) == len(sizes), "message", "P-28")
+    trail.check_consistency(*earlier, size, root, m[3][0])
+    trail.check_checkpoint(m[2], trail_origin, session.node)
+    ledger_origin = "karute/ledger/" + vault.hex()
+    ledger = evidence.check_tree_head(m[4], ledger_origin, session.node, nonce)[:2]
+    need(trail.check_checkpoint(m[5], ledger_origin, session.node) == ledger, "proof", "P-23")
+    return (size, root), ledger
 
 
 def open_run(items, run, wrap_bytes):

@@ -191,7 +191,7 @@ def _header(v, stage):
 
 def _list_answer(v, stage):
     count = record({1: bstr(16), 2: uint(), 3: uint()})
-    record({1: bstr(32), 2: bstr(16), 3: array(count, 0, 4096, key=lambda c: (c[1], c[2])), 4: consent.stamp, 5: bstr(32)})(v, stage)
+    record({1: bstr(32), 2: bstr(32), 3: array(count, 0, 4096, key=lambda c: (c[1], c[2])), 4: consent.stamp, 5: bstr(32)})(v, stage)
 
 
 consent.STATEMENTS.update(

@@ -74,7 +74,7 @@ def check_consistency(old_size, old_root, size, root, proof):
     need(sn == 0 and fr == old_root and sr == root, "proof", "P-25")
 
 
-def _base64(text, rule="P-23"):
+def strict_base64(text, rule="P-23"):
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -94,7 +94,7 @@ def check_checkpoint(note, origin, node):
     need(len(lines) == 3 and all(lines), "checkpoint", "P-23")
     need(lines[0] == origin, "checkpoint", "P-23", "origin")
     need(re.fullmatch("0|[1-9][0-9]{0,19}", lines[1]) and int(lines[1]) <= 2**48, "checkpoint", "P-23")
-    root = _base64(lines[2])
+    root = strict_base64(lines[2])
     need(len(root) == 32, "checkpoint", "P-23")
     need(lines[1] != "0" or root == sha256(b"").digest(), "checkpoint", "P-23")
     wanted = sha256(origin.encode() + b"\n\x01" + node).digest()[:4]
@@ -102,7 +102,7 @@ def check_checkpoint(note, origin, node):
     for line in signatures.split("\n")[:-1]:
         parts = line.split(" ")
         need(len(parts) == 3 and parts[0] == "—" and parts[1], "checkpoint", "P-23")
-        raw = _base64(parts[2])
+        raw = strict_base64(parts[2])
         need(len(raw) > 4, "checkpoint", "P-23")
         if parts[1] == origin and raw[:4] == wanted:
             need(len(raw) == 68 and not found, "checkpoint", "P-23")
@@ -110,6 +110,36 @@ def check_checkpoint(note, origin, node):
             found = True
     need(found, "checkpoint", "P-23", "not signed by the node")
     return int(lines[1]), root
+
+
+def check_cosigned(note, witnesses, quorum):
+    """Since when `quorum` of `witnesses` (name, key) cosigned a checkpoint, and the newest time of each (P-44, P-46)."""
+    from .consent import verify_strict
+
+    body, mark, signatures = note.partition("\n\n")
+    need(mark and signatures.endswith("\n"), "checkpoint", "P-44")
+    each = []
+    for name, key in witnesses:
+        wanted, newest = sha256(name.encode() + b"\n\x04" + key).digest()[:4], None
+        for line in signatures.split("\n")[:-1]:
+            parts = line.split(" ")
+            need(len(parts) == 3 and parts[0] == "—", "checkpoint", "P-44")
+            raw = strict_base64(parts[2], "P-44")
+            if parts[1] != name or raw[:4] != wanted:
+                continue
+            need(len(raw) == 76, "checkpoint", "P-44")
+            time = int.from_bytes(raw[4:12], "big")
+            need(time < 2**63, "checkpoint", "P-44")
+            signed = f"cosignature/v1\ntime {time}\n{body}\n"
+            need(verify_strict(key, signed.encode(), raw[12:]), "checkpoint", "P-44", "signature")
+            newest = max(newest or 0, time)
+        each.append(newest)
+    by_key = {}
+    for (_, key), time in zip(witnesses, each):
+        if time is not None:
+            by_key[key] = max(by_key.get(key, 0), time)
+    times = sorted(by_key.values(), reverse=True)
+    return times[quorum - 1] if 0 < quorum <= len(times) else None, each
 
 
 def event_hash(salt, event):
@@ -138,7 +168,11 @@ def RECEIPT(v, stage):
 def EVENT(v, stage):
     from .cbor import array, bstr, record, uint
 
+    head, place = record({1: uint(), 2: bstr(32)}), record({1: bstr(16), 2: uint(), 3: uint()})
     record(
-        {1: uint(1, 12), 2: bstr(32), 5: array(bstr(32), 0, 5), 8: array(bstr(16), 0, 64), 9: uint(), 10: uint(0, 18), 12: uint()},
-        {3: bstr(most=64), 4: bstr(16), 6: uint(1, 7), 7: uint(1, 7), 11: lambda v, s: None, 13: bstr(32)},
+        {1: uint(1, 13), 2: bstr(32), 5: array(bstr(32), 0, 5), 8: array(bstr(16), 0, 64), 9: uint(), 10: uint(0, 255), 12: head},
+        {
+            3: bstr(most=64, least=1), 4: bstr(16), 6: uint(1, 7), 7: uint(1, 7), 11: lambda v, s: None, 13: bstr(32),
+            14: place, 15: bstr(most=32768),
+        },
     )(v, stage)

@@ -80,7 +80,7 @@ async fn run(address: &str, code: &str, pid: &str, records: usize, time: Duratio
     let ambient = Ambient::system();
     let mut patient = Patient::in_memory(&ambient, "bench");
     let mut reach = network(&patient.transport())?;
-    let wanted = CreateVault { host: address.to_owned(), registration: Some(code.to_owned()), kinds: vec![LAB] };
+    let wanted = CreateVault { host: address.to_owned(), registration: Some(code.to_owned()), kinds: vec![LAB], witnesses: Default::default() };
     let vault = create_vault(&mut patient, &mut reach, wanted, &fresh_recovery_code(&ambient)).await?.vault;
     let ids = fill(&mut patient, &mut reach, vault, records, pid).await?;
     let mut holders = Vec::new();
@@ -202,7 +202,7 @@ async fn holder(
     let grant = grant(patient, reach, granting(card, Template::OngoingCare)).await?.grant;
     let dialer = Dialer::new(&TransportSeed::new(ambient.entropy()))?;
     let line = Connect::Network(dialer).open(&[address.to_owned()]).await?;
-    let session = Session::open(line).await?;
+    let session = Session::open(line, Vec::new()).await?;
     let pick = u64::from_be_bytes(ambient.entropy()) | 1;
     Ok(Holder { identity, grant, view: VaultView::new(vault), session, ambient, pick })
 }

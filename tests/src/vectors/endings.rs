@@ -20,13 +20,14 @@ pub fn cases(world: &World) -> Vec<Case> {
     let mut cases = payload::cases("revocation", "phone", "C-34", &revocation, revocation_faults);
     cases.extend(payload::cases("rotation", "phone", "C-36", &rotation(world), rotation_faults()));
     let erasure_faults = faults![Put;
-        "C-07" "payload" erasure_of_nothing,
+        "C-59" "payload" erasure_of_nothing,
         "C-07" "payload" erasure_of_257_records,
         "C-10" "payload" erasure_of_a_record_twice,
         "C-07" "payload" erasure_with_an_unknown_reason,
     ];
     let erasure = map! { 1 => world.vault, 2 => list![id16("record")], 3 => 1, 4 => NOW };
     cases.extend(payload::cases("erasure", "phone", "C-26", &erasure, erasure_faults));
+    cases.extend(erasures_of_events(world));
     let directory = world.directory(0, &world.collection_leaves(1));
     let directory_faults = faults![Put; "C-27" "payload" directory_of_65_collections];
     cases.extend(payload::cases("directory", "phone", "C-27", &directory, directory_faults));
@@ -92,6 +93,48 @@ fn erasure_of_a_record_twice(erasure: &mut Cbor) {
 
 fn erasure_with_an_unknown_reason(erasure: &mut Cbor) {
     erasure.set(3, 4);
+}
+
+/// Erasures in the trail: numbers of events, with or without records.
+fn erasures_of_events(world: &World) -> Vec<Case> {
+    let faults = faults![Put;
+        "C-59" "payload" erasure_of_event_0,
+        "C-59" "payload" erasure_of_no_events,
+        "C-07" "payload" erasure_of_257_events,
+        "C-10" "payload" erasure_of_an_event_twice,
+        "C-10" "payload" erasure_of_events_out_of_order,
+        "C-06" "encoding" erasure_of_an_event_by_its_name,
+    ];
+    let good = map! { 1 => world.vault, 2 => list![id16("record")], 3 => 1, 4 => NOW, 5 => list![3, 7] };
+    let only =
+        json!({ "type": "erasure", "bytes": hex(sign("erasure", &good.clone().with(2, list![]), &party("phone"))) });
+    let mut cases = payload::cases_of("erasure-of-events", "erasure", "phone", "C-59", &good, faults);
+    cases.push(Case::good("statement", "C-59", "erasure-of-events-alone", only));
+    cases
+}
+
+fn erasure_of_event_0(erasure: &mut Cbor) {
+    erasure.set(5, list![0, 3]);
+}
+
+fn erasure_of_no_events(erasure: &mut Cbor) {
+    erasure.set(5, list![]);
+}
+
+fn erasure_of_257_events(erasure: &mut Cbor) {
+    erasure.set(5, (1..=257).map(Cbor::Uint).collect::<Vec<_>>());
+}
+
+fn erasure_of_an_event_twice(erasure: &mut Cbor) {
+    erasure.set(5, list![3, 3]);
+}
+
+fn erasure_of_events_out_of_order(erasure: &mut Cbor) {
+    erasure.set(5, list![7, 3]);
+}
+
+fn erasure_of_an_event_by_its_name(erasure: &mut Cbor) {
+    erasure.set(5, list!["3"]);
 }
 
 fn directory_of_65_collections(directory: &mut Cbor) {

@@ -64,8 +64,10 @@ fn growths(scene: &Scene) -> Vec<Case> {
     let rotation = scene.book.draft("rotation", sign("rotation", &rotation(scene), &party("phone")));
     let erasure = map! { 1 => world.vault, 2 => list![id16("record")], 3 => 1, 4 => NOW };
     let erasure = scene.book.draft("erasure", sign("erasure", &erasure, &party("phone")));
+    let events = map! { 1 => world.vault, 2 => list![], 3 => 1, 4 => NOW, 5 => list![3, 7] };
+    let events = scene.book.draft("erasure", sign("erasure", &events, &party("phone")));
     let both = [world.lab, world.imaging];
-    let growths: [(&str, &str, Draft, &[[u8; 16]]); 10] = [
+    let growths: [(&str, &str, Draft, &[[u8; 16]]); 12] = [
         ("C-34", "device-revokes-and-the-collection-is-pending", scene.revocation(scene.ward, "phone"), &both[..1]),
         ("C-24", "home-appends-a-revocation", scene.revocation(scene.ward, "phone").signed_by("home"), &both[..1]),
         ("C-34", "issuer-revokes-the-child", scene.revocation(scene.below, "hospital").signed_by("home"), &both[..1]),
@@ -73,6 +75,8 @@ fn growths(scene: &Scene) -> Vec<Case> {
         ("C-34", "revoked-grant-with-single-records-touches-nothing", scene.revocation(scene.single, "phone"), &[]),
         ("C-36", "rotation-of-keys", rotation, &[]),
         ("C-26", "erasure-of-a-record", erasure, &[]),
+        ("C-59", "erasure-of-two-events", events, &[]),
+        ("C-58", "identity-changes-the-witnesses", ledger_authority::witnesses_changed(scene), &[]),
         ("C-17", "identity-adds-a-device", ledger_authority::device_added(scene), &[]),
         ("C-19", "identity-removes-a-device-and-all-is-pending", ledger_authority::device_replaced(scene), &both),
         ("C-18", "committed-key-takes-over", ledger_authority::recovered(scene), &both),
@@ -172,6 +176,7 @@ fn entry_faults() -> Vec<Fault<Wrong>> {
         "C-26" "ledger" directory_signed_by_the_identity_key,
         "C-26" "ledger" rotation_signed_by_a_holder,
         "C-26" "ledger" erasure_signed_by_the_home_host,
+        "C-26" "ledger" erasure_of_an_event_signed_by_the_home_host,
         "C-36" "ledger" first_rotation_with_sequence_2,
         "C-36" "ledger" rotation_of_a_generation_not_in_force,
         "C-36" "ledger" rotation_of_an_unknown_collection,
@@ -279,6 +284,12 @@ fn rotation_signed_by_a_holder(scene: &Scene) -> Draft {
 
 fn erasure_signed_by_the_home_host(scene: &Scene) -> Draft {
     let erasure = map! { 1 => scene.world.vault, 2 => list![id16("record")], 3 => 1, 4 => NOW };
+    scene.book.draft("erasure", sign("erasure", &erasure, &party("home")))
+}
+
+/// A host that would like its own trail to be shorter.
+fn erasure_of_an_event_signed_by_the_home_host(scene: &Scene) -> Draft {
+    let erasure = map! { 1 => scene.world.vault, 2 => list![], 3 => 1, 4 => NOW, 5 => list![3] };
     scene.book.draft("erasure", sign("erasure", &erasure, &party("home")))
 }
 

@@ -7,13 +7,14 @@ use super::cbor::Cbor;
 use super::ledger::Wrong;
 use super::scene::Scene;
 use super::world::{commit_to_next, device};
-use crate::{faults, list};
+use crate::{faults, list, map};
 
 /// Faults in the second authority.
 pub fn faults() -> Vec<Fault<Wrong>> {
     faults![Wrong;
         "C-17" "ledger" authority_by_a_device,
         "C-17" "ledger" authority_by_a_stranger,
+        "C-17" "ledger" witnesses_changed_by_a_device,
         "C-18" "ledger" identity_key_names_its_successor,
         "C-18" "ledger" identity_key_hands_over,
         "C-18" "ledger" committed_key_commits_to_itself_again,
@@ -57,6 +58,12 @@ pub fn device_added(scene: &Scene) -> Draft {
     scene.authority(&next(scene).with(5, two_devices()), "patient")
 }
 
+/// Good: another witness, and nothing else changed.
+pub fn witnesses_changed(scene: &Scene) -> Draft {
+    let witness = map! { 1 => "another-witness.example", 2 => key("another witness") };
+    scene.authority(&next(scene).with(12, map! { 1 => list![witness], 2 => 1 }), "patient")
+}
+
 /// Good: another device in place of the first, under a new root.
 pub fn device_replaced(scene: &Scene) -> Draft {
     scene.authority(&with_new_root(next(scene)).with(5, list![device("tablet")]), "patient")
@@ -73,6 +80,10 @@ fn authority_by_a_device(scene: &Scene) -> Draft {
 
 fn authority_by_a_stranger(scene: &Scene) -> Draft {
     scene.authority(&next(scene), "stranger")
+}
+
+fn witnesses_changed_by_a_device(scene: &Scene) -> Draft {
+    scene.authority(&next(scene).with(12, map! { 1 => list![], 2 => 0 }), "phone")
 }
 
 fn identity_key_names_its_successor(scene: &Scene) -> Draft {

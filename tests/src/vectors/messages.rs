@@ -7,10 +7,12 @@ use super::case::{Case, Fault, hex};
 use super::cast::{key, seed};
 use super::cbor::Cbor;
 use super::notes::{checkpoint, trail_origin};
+use super::trail_messages;
+use super::world::World;
 use crate::{faults, list, map};
 
 /// The cases of `message.json`.
-pub fn messages() -> Vec<Case> {
+pub fn messages(world: &World) -> Vec<Case> {
     let faults = faults![fn() -> Vec<u8>;
         "P-28" "message" empty_message,
         "P-28" "message" unknown_tag,
@@ -34,10 +36,11 @@ pub fn messages() -> Vec<Case> {
     let bad = faults
         .into_iter()
         .map(|Fault { name, rule, stage, put }| Case::bad("message", rule, stage, &name, input(put())));
-    good.into_iter().chain(bad).collect()
+    good.into_iter().chain(bad).chain(trail_messages::cases(world)).collect()
 }
 
-fn message(tag: u8, map: Cbor) -> Vec<u8> {
+/// A message as it travels.
+pub fn message(tag: u8, map: Cbor) -> Vec<u8> {
     [&[tag][..], &map.encode()].concat()
 }
 

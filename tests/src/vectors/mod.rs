@@ -4,17 +4,21 @@
 //! in and is named after it, and the case says which stage must notice. What is made here is checked by the crates
 //! (`suite/vectors.rs`) and by a second implementation (`python`); the form of the files is in `python/README.md`.
 
+pub mod answers;
 pub mod book;
 pub mod case;
 pub mod cast;
 pub mod cbor;
+pub mod cosignatures;
 pub mod decide;
 pub mod deposit;
 pub mod directory;
 pub mod encoding;
 pub mod endings;
 pub mod envelope;
+pub mod events;
 pub mod example;
+pub mod findings;
 pub mod forge;
 pub mod grants;
 pub mod keys;
@@ -29,6 +33,7 @@ pub mod parties;
 pub mod payload;
 pub mod proof_files;
 pub mod records;
+pub mod remains;
 pub mod requests;
 pub mod resumes;
 pub mod runs;
@@ -36,7 +41,9 @@ pub mod scene;
 pub mod schedule;
 pub mod seals;
 pub mod trail;
+pub mod trail_messages;
 pub mod tree;
+pub mod witness_requests;
 pub mod world;
 
 use case::Case;
@@ -66,8 +73,13 @@ pub fn files() -> Vec<(&'static str, &'static str, String)> {
         ("run", runs::cases(&world)),
         ("record", records::cases(&world)),
         ("trail", trail::cases(&world)),
+        ("event", events::cases(&world)),
+        ("answer", answers::cases(&world)),
+        ("cosignature", cosignatures::cases()),
+        ("witness", witness_requests::cases()),
+        ("finding", findings::cases()),
         ("proof", proof_files::cases(&world)),
-        ("message", messages::messages()),
+        ("message", messages::messages(&world)),
         ("range", messages::ranges()),
     ];
     let file = |folder| move |(name, cases): (&'static str, Vec<Case>)| (folder, name, text(&cases));

@@ -1,4 +1,4 @@
-//! Faults in cards, charters and authorities: C-08 to C-10 and C-14 to C-16.
+//! Faults in cards, charters and authorities: C-08 to C-10, C-14 to C-16 and C-58.
 
 use serde_json::json;
 
@@ -137,11 +137,54 @@ pub fn authorities(world: &World) -> Vec<Case> {
         "C-06" "encoding" roots_left_away,
     ];
     let mut cases = payload::cases("authority", "patient", "C-16", &world.authority(), faults);
+    cases.extend(authorities_with_witnesses(world));
     // What a reader of the statement alone cannot see: that a device may not sign one. The ledger does (C-17).
     let by_a_device =
         json!({ "type": "authority", "bytes": hex(sign("authority", &world.authority(), &party("phone"))) });
     cases.push(Case::good("statement", "C-17", "signed-by-a-device-which-the-ledger-will-refuse", by_a_device));
     cases
+}
+
+fn authorities_with_witnesses(world: &World) -> Vec<Case> {
+    let faults = faults![Put;
+        "C-58" "payload" new_quorum_above_the_witnesses,
+        "C-58" "payload" new_witnesses_out_of_order,
+        "C-58" "payload" new_witness_twice,
+        "C-07" "payload" nine_new_witnesses,
+        "C-07" "payload" new_witness_without_a_name,
+        "C-06" "encoding" new_witnesses_without_a_quorum,
+    ];
+    let good = world.authority().with(12, map! { 1 => witnesses(3), 2 => 2 });
+    let none = world.authority().with(12, map! { 1 => list![], 2 => 0 });
+    let mut cases = payload::cases_of("authority-with-witnesses", "authority", "patient", "C-58", &good, faults);
+    let none = json!({ "type": "authority", "bytes": hex(sign("authority", &none, &party("patient"))) });
+    cases.push(Case::good("statement", "C-58", "authority-that-dismisses-all-witnesses", none));
+    cases
+}
+
+fn new_quorum_above_the_witnesses(authority: &mut Cbor) {
+    authority.field_mut(12).set(2, 4);
+}
+
+fn new_witnesses_out_of_order(authority: &mut Cbor) {
+    authority.field_mut(12).field_mut(1).items_mut().swap(0, 1);
+}
+
+fn new_witness_twice(authority: &mut Cbor) {
+    let witnesses = authority.field_mut(12).field_mut(1).items_mut();
+    witnesses.insert(0, witnesses[0].clone());
+}
+
+fn nine_new_witnesses(authority: &mut Cbor) {
+    authority.field_mut(12).set(1, witnesses(9));
+}
+
+fn new_witness_without_a_name(authority: &mut Cbor) {
+    authority.field_mut(12).field_mut(1).items_mut()[0].set(1, "");
+}
+
+fn new_witnesses_without_a_quorum(authority: &mut Cbor) {
+    authority.field_mut(12).leave_away(2);
 }
 
 fn two_homes(authority: &mut Cbor) {

@@ -12,10 +12,22 @@ pub type Put = fn(&mut Cbor);
 
 /// A good statement of a type, and one for each fault in its payload. `by` signs all of them.
 pub fn cases(kind: &'static str, by: &str, rule: &'static str, good: &Cbor, faults: Vec<Fault<Put>>) -> Vec<Case> {
+    cases_of(kind, kind, by, rule, good, faults)
+}
+
+/// The same for one that is called `what` in the names of the cases.
+pub fn cases_of(
+    what: &str,
+    kind: &'static str,
+    by: &str,
+    rule: &'static str,
+    good: &Cbor,
+    faults: Vec<Fault<Put>>,
+) -> Vec<Case> {
     let statement = sign(kind, good, &party(by));
     let output = json!({ "id": hex(id_of(kind, &statement)), "signer": hex(party(by).key().as_bytes()) });
     let input = json!({ "type": kind, "bytes": hex(&statement) });
-    let mut cases = vec![Case::good("statement", rule, &format!("{kind}-as-it-should-be"), input).gives(output)];
+    let mut cases = vec![Case::good("statement", rule, &format!("{what}-as-it-should-be"), input).gives(output)];
     cases.extend(faults.into_iter().map(|Fault { name, rule, stage, put }| {
         let mut payload = good.clone();
         put(&mut payload);

@@ -32,7 +32,7 @@ pub fn cases(world: &World) -> Vec<Case> {
     ];
     cases.extend(payload::cases("header", "clinic", "P-15", &deposit.header(), header_faults));
     let answer = map! {
-        1 => world.vault, 2 => id16("request"), 3 => list![place(world, 1), place(world, 2)], 4 => NOW,
+        1 => world.vault, 2 => seed("a request"), 3 => list![place(world, 1), place(world, 2)], 4 => NOW,
         5 => seed("digest of headers"),
     };
     let answer_faults = faults![Put; "C-10" "payload" counts_out_of_order];

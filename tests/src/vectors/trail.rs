@@ -163,7 +163,7 @@ pub fn event(records: &[[u8; 16]], by: &str, request: [u8; 16], chain: Cbor) -> 
     let count = records.len() as u64;
     map! {
         1 => 4, 2 => key(by), 3 => super::requests::peer(), 4 => request, 5 => chain, 6 => 3, 7 => 1, 8 => records,
-        9 => count, 10 => 0, 12 => 9,
+        9 => count, 10 => 0, 12 => map! { 1 => 9, 2 => seed("a root") },
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use karute_consent::party::Identity;
 use karute_node::agent::connect::MemoryInbound;
 use karute_node::ambient::Ambient;
+use karute_node::cosign::{Connect, MemoryWitnesses, Pace, WitnessEnd, Witnesses};
 use karute_node::flow::host::session::serve;
-use karute_node::flow::host::{Host, Registration};
+use karute_node::flow::host::{Host, Registration, keep_cosigned};
 use karute_node::net::PeerKey;
 use karute_node::vault::bodies::BodyLimits;
 use karute_node::vault::journal::PrepareError;
@@ -21,15 +22,26 @@ pub struct Home {
     folder: PathBuf,
     log: Identity,
     ambient: Ambient,
+    asked: Asked,
     running: Option<Running>,
     /// What opening the store found last.
     opened: Opened,
+}
+
+/// The witnesses that a host asks.
+#[derive(Clone)]
+pub(super) struct Asked {
+    /// Those that its custodian chose.
+    pub(super) chosen: Vec<WitnessEnd>,
+    /// Where all of them are.
+    pub(super) network: MemoryWitnesses,
 }
 
 struct Running {
     host: Arc<Host>,
     stop: oneshot::Sender<()>,
     accepting: JoinHandle<mpsc::Receiver<MemoryInbound>>,
+    cosigning: JoinHandle<()>,
 }
 
 impl Home {
@@ -38,8 +50,9 @@ impl Home {
         log: Identity,
         ambient: Ambient,
         arriving: mpsc::Receiver<MemoryInbound>,
+        asked: Asked,
     ) -> Self {
-        let mut home = Self { folder, log, ambient, running: None, opened: Opened::default() };
+        let mut home = Self { folder, log, ambient, asked, running: None, opened: Opened::default() };
         home.run(arriving).await;
         home
     }
@@ -61,10 +74,11 @@ impl Home {
 
     /// Ends the host: every session is cut off. What `meanwhile` does to the folder happens before it is opened again.
     pub async fn restart_after(&mut self, meanwhile: impl FnOnce(&PathBuf)) {
-        let Running { host, stop, accepting } = self.running.take().expect("it runs between two calls");
+        let Running { host, stop, accepting, cosigning } = self.running.take().expect("it runs between two calls");
         host.close();
         let _ = stop.send(());
         let arriving = accepting.await.expect("the accept loop gives the network back");
+        cosigning.await.expect("cosigning ends with the host");
         let weak = Arc::downgrade(&host);
         drop(host);
         while weak.strong_count() > 0 {
@@ -83,10 +97,14 @@ impl Home {
         let (store, opened) = self.open_patiently().await;
         self.opened = opened;
         let log = Identity::from_seed(&self.log.to_seed());
-        let host = Host::new(store, log, Registration::Open, self.ambient.clone());
+        let Asked { chosen, network } = self.asked.clone();
+        let pace = Pace { trail_every: COSIGN_EVERY, ..Pace::default() };
+        let witnesses = Witnesses::new(chosen, Connect::memory(network), pace);
+        let host = Host::with_witnesses(store, log, Registration::Open, self.ambient.clone(), witnesses);
+        let cosigning = tokio::spawn(keep_cosigned(host.clone()));
         let (stop, stopped) = oneshot::channel();
         let accepting = tokio::spawn(accept(host.clone(), arriving, stopped));
-        self.running = Some(Running { host, stop, accepting });
+        self.running = Some(Running { host, stop, accepting, cosigning });
     }
 
     /// Opens the store; the lock of the one before is let go of by a thread that may still be ending.
@@ -133,5 +151,7 @@ async fn accept(
     arriving
 }
 
+/// A trail that grows is cosigned at most so often.
+const COSIGN_EVERY: Duration = Duration::from_millis(20);
 /// Times that a lock is waited for, 5 ms each.
 const TRIES_MAX: u32 = 2000;

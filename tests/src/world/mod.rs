@@ -21,18 +21,22 @@ mod host;
 mod keys;
 mod patient;
 mod wire;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use karute_consent::category::{Category, Kind, Sensitivity};
 use karute_consent::id::{NodeId, PartyKey};
 use karute_consent::party::Identity;
 use karute_consent::sealing::SealingKey;
 use karute_consent::time::Timestamp;
+use karute_consent::vault::{Witness, WitnessSet};
 use karute_node::agent::connect::{Connect, Line, MemoryConnect, MemoryInbound};
 use karute_node::ambient::Ambient;
+use karute_node::cosign::MemoryWitnesses;
 use karute_node::flow::agent::reach::Reach;
 use karute_node::flow::host::Host;
 use karute_node::net::TransportSeed;
@@ -41,10 +45,15 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 pub use facility::{FacilityEnd, wanted};
+use host::Asked;
 pub use host::Home;
 pub use keys::{number_of, seed_of};
 pub use patient::{PatientEnd, deposits_to, guards, reads, reads_records};
 pub use wire::{Answered, Wire};
+pub use witness::WitnessPost;
+
+/// How long a deed waits for witnesses: in one process they answer at once or never.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// When every world begins: 2027-01-15T08:00:00Z, in the middle of month 684.
 pub const START: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -61,17 +70,35 @@ pub struct World {
     connect: mpsc::Sender<MemoryInbound>,
     patients: BTreeMap<String, PatientEnd>,
     facilities: BTreeMap<String, FacilityEnd>,
+    witnesses: BTreeMap<String, WitnessPost>,
+    network: MemoryWitnesses,
 }
 
 impl World {
     /// A world with a running host and nobody else yet. What is random in it follows from `seed`.
     pub async fn new(seed: u64) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the world");
+        Self::with_witnesses(seed, &[]).await
+    }
+
+    /// A world in which the host's custodian chose these witnesses: they cosign its trail. A vault may name them, or
+    /// others.
+    pub async fn with_witnesses(seed: u64, chosen: &[&str]) -> Self {
+        Self::new_in(seed, chosen, tempfile::tempdir().expect("a folder for the world")).await
+    }
+
+    /// The same in a folder of the caller's choice.
+    pub async fn new_in(seed: u64, chosen: &[&str], folder: TempDir) -> Self {
         let (connect, arriving) = mpsc::channel(ARRIVING_MAX);
         let ambient = Ambient::fixed(START, number_of(seed, "host"));
         let log = Identity::from_seed(&seed_of(seed, "host/log"));
-        let home = Home::start(folder.path().join("host"), log, ambient, arriving).await;
-        Self { seed, folder, home, connect, patients: BTreeMap::new(), facilities: BTreeMap::new() }
+        let network = MemoryWitnesses::default();
+        let place = folder.path().join("cast");
+        let raise = |name: &&str| (name.to_string(), raise_witness(seed, name, START, &place, &network));
+        let witnesses: BTreeMap<String, WitnessPost> = chosen.iter().map(raise).collect();
+        let asked = Asked { chosen: witnesses.values().map(WitnessPost::end).collect(), network: network.clone() };
+        let home = Home::start(folder.path().join("host"), log, ambient, arriving, asked).await;
+        let (patients, facilities) = (BTreeMap::new(), BTreeMap::new());
+        Self { seed, folder, home, connect, patients, facilities, witnesses, network }
     }
 
     /// A device of a patient. Another device of the same patient has another name, as in `"hanako/tablet"`.
@@ -92,6 +119,33 @@ impl World {
             self.facilities.insert(name.to_owned(), end);
         }
         self.facilities.get_mut(name).expect("it was put there")
+    }
+
+    /// A witness, which vaults may name. The host's custodian chose it only if the world began with it.
+    pub fn witness(&mut self, name: &str) -> &mut WitnessPost {
+        if !self.witnesses.contains_key(name) {
+            let place = self.folder.path().join("cast");
+            let post = raise_witness(self.seed, name, self.now(), &place, &self.network);
+            self.witnesses.insert(name.to_owned(), post);
+        }
+        self.witnesses.get_mut(name).expect("it was put there")
+    }
+
+    /// Where the witnesses are, for another host that asks them.
+    pub fn witness_network(&self) -> MemoryWitnesses {
+        self.network.clone()
+    }
+
+    /// The host's log key.
+    pub fn log_key(&self) -> Identity {
+        Identity::from_seed(&seed_of(self.seed, "host/log"))
+    }
+
+    /// A witness set of these witnesses, as a charter names it.
+    pub fn witness_set(&mut self, names: &[&str], quorum: u8) -> WitnessSet {
+        let mut witnesses: Vec<Witness> = names.iter().map(|name| self.witness(name).card()).collect();
+        witnesses.sort_by_key(|witness| witness.key);
+        WitnessSet { witnesses, quorum }
     }
 
     /// A device and a facility at once.
@@ -167,7 +221,7 @@ impl World {
 
     /// A way to the host for an agent with this transport key.
     pub fn reach(&self, transport: &TransportSeed) -> Reach {
-        Reach::new(self.connect_of(transport))
+        Reach::new(self.connect_of(transport)).with_patience(PATIENCE)
     }
 
     /// The private half of a cast member's key, drawn again from that member's own randomness: what a thief of the key
@@ -205,8 +259,20 @@ impl World {
     fn ambients(&self) -> impl Iterator<Item = &Ambient> {
         let patients = self.patients.values().map(|end| end.agent.ambient());
         let facilities = self.facilities.values().map(|end| end.agent.ambient());
-        patients.chain(facilities).chain([self.home.host().ambient()])
+        let witnesses = self.witnesses.values().map(WitnessPost::ambient);
+        patients.chain(facilities).chain(witnesses).chain([self.home.host().ambient()])
     }
+}
+
+fn raise_witness(
+    seed: u64,
+    name: &str,
+    now: Timestamp,
+    place: &Path,
+    network: &MemoryWitnesses,
+) -> WitnessPost {
+    let ambient = Ambient::fixed(now, number_of(seed, name));
+    WitnessPost::new(name, seed_of(seed, name), &place.join(name), ambient, network.clone())
 }
 
 /// A kind of data of normal sensitivity.

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use karute_consent::category::Kind;
-use karute_consent::id::{PartyKey, RecordId, StatementId, VaultId};
+use karute_consent::id::{PartyKey, RecordId, StatementId, TrailNumber, VaultId};
 use karute_consent::revocation::{ErasureReason, RevocationReason};
 use karute_consent::template::Template;
+use karute_consent::vault::WitnessSet;
 use karute_node::agent::error::AgentError;
 use karute_node::agent::link::VaultLink;
 use karute_node::agent::patient::Patient;
@@ -13,7 +14,7 @@ use karute_node::ambient::Ambient;
 use karute_node::flow::agent::audit::{Trail, audit};
 use karute_node::flow::agent::create::{CreateVault, create_vault, fresh_recovery_code};
 use karute_node::flow::agent::device::{DeviceChanged, approve_device, finish_join, join_text, remove_device};
-use karute_node::flow::agent::erase::{Erased, erase};
+use karute_node::flow::agent::erase::{Doomed, Erased, erase};
 use karute_node::flow::agent::grant::{NewGrant, grant};
 use karute_node::flow::agent::lines::{Destination, Records};
 use karute_node::flow::agent::reach::Reach;
@@ -69,11 +70,16 @@ impl PatientEnd {
         self.agent.link().expect("a vault was created or joined").clone()
     }
 
-    /// Creates the vault at the world's host, with collections for these kinds.
+    /// Creates the vault at the world's host, with collections for these kinds and no witnesses.
     pub async fn creates_vault(&mut self, kinds: &[Kind]) -> Result<VaultId, AgentError> {
+        self.creates_vault_with(kinds, WitnessSet::default()).await
+    }
+
+    /// The same, with witnesses.
+    pub async fn creates_vault_with(&mut self, kinds: &[Kind], witnesses: WitnessSet) -> Result<VaultId, AgentError> {
         let code = fresh_recovery_code(self.agent.ambient());
         self.code = Some(code.to_text());
-        let new = CreateVault { host: ADDRESS.to_owned(), registration: None, kinds: kinds.to_vec() };
+        let new = CreateVault { host: ADDRESS.to_owned(), registration: None, kinds: kinds.to_vec(), witnesses };
         create_vault(&mut self.agent, &mut self.reach, new, &code).await.map(|created| created.vault)
     }
 
@@ -94,7 +100,14 @@ impl PatientEnd {
 
     /// Erases records.
     pub async fn erases(&mut self, records: &[RecordId]) -> Result<Erased, AgentError> {
-        erase(&mut self.agent, &mut self.reach, records.to_vec(), ErasureReason::Wish).await
+        let doomed = Doomed { records: records.iter().copied().collect(), ..Doomed::default() };
+        erase(&mut self.agent, &mut self.reach, doomed, ErasureReason::Wish).await
+    }
+
+    /// Has what events of the trail say erased.
+    pub async fn erases_events(&mut self, events: &[u64]) -> Result<Erased, AgentError> {
+        let doomed = Doomed { events: events.iter().copied().map(TrailNumber).collect(), ..Doomed::default() };
+        erase(&mut self.agent, &mut self.reach, doomed, ErasureReason::Wish).await
     }
 
     /// Lists all records of the vault.

@@ -10,6 +10,7 @@ use karute_consent::statement::{Unverified, sign};
 use karute_node::agent::connect::{Line, Stream};
 use karute_node::frame::{Frame, FrameId, FrameKind, FrameReader, FrameWriter};
 use karute_protocol::message::{Hello, Message, Version};
+use karute_protocol::trail::CheckpointText;
 use tokio::io::{ReadHalf, WriteHalf, split};
 
 /// A session after its hello.
@@ -37,16 +38,23 @@ pub struct Answered {
 impl Wire {
     /// Says hello.
     pub async fn hello(line: Line) -> Self {
+        match Self::hello_with(line, Vec::new()).await {
+            (wire, Some(Message::Welcome(_))) => wire,
+            (_, answer) => panic!("no welcome came, but {answer:?}"),
+        }
+    }
+
+    /// Says hello and shows these checkpoints; gives what came back, which need not be a welcome.
+    pub async fn hello_with(line: Line, heads: Vec<CheckpointText>) -> (Self, Option<Message>) {
         let (source, sink) = split(line.stream);
         let (reader, writer) = (FrameReader::new(source), FrameWriter::new(sink));
         let (challenge, node) = (Challenge::from_bytes([0; 32]), NodeId::from_bytes([0; 32]));
         let mut wire = Self { reader, writer, last: 0, sequence: 0, challenge, node, peer: line.peer };
-        let answer = wire.ask(Hello { versions: vec![Version(1)], heads: Vec::new() }).await;
-        let Some(Message::Welcome(welcome)) = answer.and_then(|answer| answer.first()) else {
-            panic!("no welcome came");
-        };
-        (wire.challenge, wire.node) = (welcome.challenge, welcome.node);
-        wire
+        let answer = wire.ask(Hello { versions: vec![Version(1)], heads }).await.and_then(|answer| answer.first());
+        if let Some(Message::Welcome(welcome)) = &answer {
+            (wire.challenge, wire.node) = (welcome.challenge, welcome.node);
+        }
+        (wire, answer)
     }
 
     /// Signs a request after filling in what is of this session, and after `change` has spoiled it as it likes.

@@ -70,7 +70,7 @@ async fn a_host_that_drops_swaps_or_changes_an_event_is_noticed() {
         }),
         ("changes who acted", |at, mut items| {
             let Message::TrailItem(item) = &mut items[at] else { panic!() };
-            item.event.count += 1;
+            item.event.as_mut().unwrap().count += 1;
             items
         }),
         ("changes a time", |at, mut items| {

@@ -54,10 +54,18 @@ async fn a_body_that_is_on_its_way_ends_when_its_grant_is_revoked() {
     let request = wire.request(&identity, asked, |_| ());
     let fetch = Message::from(Fetch { request, acting: None, range: None }).encode().unwrap();
     let number = wire.send(FrameKind::Message, fetch).await.unwrap();
-    // B reads nothing for a while: the host stands still after a few pieces.
+    // B reads nothing until the revocation is in force: the host stands still after a few pieces, and acknowledges when B
+    // has taken the one that was being written.
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let (host, vault) = (scene.world.host().clone(), scene.vault);
+    let reading = tokio::spawn(async move {
+        while !host.store().ledger(vault).unwrap().unwrap().is_revoked(grant) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        wire.answer_to(number).await.unwrap()
+    });
     scene.hanako().revokes(grant).await.unwrap();
-    let answer = wire.answer_to(number).await.unwrap();
+    let answer = reading.await.unwrap();
     let pieces = answer.frames.iter().filter(|(kind, _)| *kind == FrameKind::Piece).count();
     assert!(matches!(answer.messages().last(), Some(Message::Refusal(_))), "it ends with the one refusal");
     // What was on its way before: the queue of the stream, one piece being written and one waiting for room.

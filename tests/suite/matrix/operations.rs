@@ -76,7 +76,7 @@ pub(super) fn append_revocation(vault: &Vault, ledger: &LedgerState, role: Role,
 
 pub(super) fn erase(vault: &Vault, ledger: &LedgerState, role: Role) -> Append {
     let records = [record_id("to be erased")].into();
-    let erasure = Erasure { vault: vault.id(), records, reason: ErasureReason::Wish, issued: START };
+    let erasure = Erasure { vault: vault.id(), records, reason: ErasureReason::Wish, issued: START, events: None };
     let body = sign(erasure, &identity(role)).unwrap();
     appended(vault, ledger, EntryKind::Erasure, &body, &[], &identity(role))
 }

@@ -229,8 +229,9 @@ impl<'w> Stage<'w> {
             let Message::TrailItem(item) = message else { continue };
             assert_eq!(item.leaf.number.0, next, "the trail has a gap");
             next += 1;
-            if let (EventKind::Refusal, Some(id)) = (item.event.kind, item.event.request) {
-                kept.insert(id, (item.event.party, item.event.outcome.0));
+            let event = item.event.unwrap();
+            if let (EventKind::Refusal, Some(id)) = (event.kind, event.request) {
+                kept.insert(id, (event.party, event.outcome.0));
             }
         }
         for (id, (role, reason)) in &self.sent {

@@ -262,6 +262,7 @@ pub(super) fn authority(state: &LedgerState, node: NodeId) -> Authority {
         recovery: charter.recovery.clone(),
         root_number: RootNumber(0),
         roots: digest_of(&[SEALED]),
+        witness_set: None,
     }
 }
 

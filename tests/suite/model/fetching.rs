@@ -66,7 +66,7 @@ impl Stage {
 
     pub(super) async fn fetches_by_hand(&mut self, p: u8, which: u8) -> Result<(), String> {
         let Some(place) = self.chosen_among(p, which, |given| given.what != For::Deposit) else { return Ok(()) };
-        let (vault, now) = (self.vaults[usize::from(p)], self.now());
+        let (vault, now) = (self.vaults[usize::from(p)], self.host_now());
         let shelf = &self.shelves[usize::from(p)];
         let may = shelf.grants[place].what != For::Deposit && shelf.in_force(place, now);
         let (expected, holder) = (shelf.readable(place).len(), shelf.grants[place].holder);

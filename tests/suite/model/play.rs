@@ -146,6 +146,11 @@ impl Stage {
         self.world.now().secs()
     }
 
+    /// What the host decides by: its clock, or the last time that it committed (P-38).
+    pub(super) fn host_now(&self) -> u64 {
+        self.now().max(self.world.host().store().last_time().secs())
+    }
+
     pub(super) async fn does(&mut self, op: &Op) -> Result<(), String> {
         match *op {
             Op::GrantDeposit { p, f } => {

@@ -113,7 +113,7 @@ impl Stage {
     async fn look_at_grant(&self, p: usize, place: usize) -> Wrong {
         let (shelf, vault) = (&self.shelves[p], self.vaults[p]);
         let grant = &shelf.grants[place];
-        let in_force = shelf.in_force(place, self.world.now().secs());
+        let in_force = shelf.in_force(place, self.host_now());
         let asker = self.holder(p, place);
         let what = format!("grant {place} of {} to {} ({:?})", PATIENTS[p], asker.name, grant.what);
         let wanted: Option<BTreeSet<RecordId>> =
@@ -190,7 +190,7 @@ impl Stage {
         let mut own = (0..shelf.grants.len()).filter(|place| usize::from(shelf.grants[*place].holder) == holder);
         own.any(|place| {
             shelf.grants[place].what != For::Deposit
-                && shelf.in_force(place, self.world.now().secs())
+                && shelf.in_force(place, self.host_now())
                 && shelf.in_force(place, self.latest)
                 && shelf.covers(place, held)
         })

@@ -13,7 +13,7 @@ use karute_consent::time::Timestamp;
 use karute_consent::vault::Charter;
 use karute_protocol::record::Header;
 use karute_protocol::run::{ReWrap, Run};
-use karute_protocol::trail::ListAnswer;
+use karute_protocol::trail::{AuditAnswer, ListAnswer, SignedTreeHead};
 use karute_tests::vectors::book::Draft;
 use karute_tests::vectors::cast::{DAY, MONTH, NOW, card, id16, key, party, seed, signed_card};
 use karute_tests::vectors::cbor::Cbor;
@@ -74,6 +74,8 @@ impl Uses {
             "ask" => by::<Ask>(bytes, "hospital"),
             "ask-envelope" => by::<AskEnvelope>(bytes, "hospital"),
             "list-answer" => by::<ListAnswer>(bytes, "home"),
+            "audit-answer" => by::<AuditAnswer>(bytes, "home"),
+            "tree-head" => by::<SignedTreeHead>(bytes, "home"),
             "ask-answer" => opens::<AskAnswer>(bytes).is_some_and(|answer| self.state.is_device(answer.signer())),
             "re-wrap" => opens::<ReWrap>(bytes).is_some_and(|re_wrap| self.state.is_device(re_wrap.signer())),
             "run" => opens::<Run>(bytes).is_some(),
@@ -123,7 +125,7 @@ impl Uses {
     }
 
     pub(super) fn specimens(&self) -> Vec<Specimen> {
-        [self.of_the_vault(), self.of_the_ledger(), self.of_parties(), self.of_deposits()]
+        [self.of_the_vault(), self.of_the_ledger(), self.of_parties(), self.of_deposits(), self.of_logs()]
             .into_iter()
             .flatten()
             .collect()
@@ -156,7 +158,9 @@ impl Uses {
         let revocation = |grant, reason: u64, at: u64| map! { 1 => vault, 2 => grant, 3 => reason, 4 => at };
         let rotation = ledger::rotation(&self.scene);
         let other = rotation.clone().with(2, seed("another cause")).with(3, 2);
-        let erasure = |count, reason: u64, at: u64| map! { 1 => vault, 2 => records(count), 3 => reason, 4 => at };
+        let erasure = |count, reason: u64, at: u64| {
+            map! { 1 => vault, 2 => records(count), 3 => reason, 4 => at, 5 => list![count as u64, 9] }
+        };
         vec![
             specimen("entry", "phone", entry, other_entry, not_devices),
             specimen("grant", "phone", grant, study, not_devices),
@@ -212,7 +216,7 @@ impl Uses {
         let other_wrap = wrap.clone().with(1, id16("another run")).with(4, 3).with(7, seed("another run"));
         let count = |n: u64| map! { 1 => self.world.lab, 2 => n, 3 => 10 * n };
         let answer =
-            |n: u64| map! { 1 => vault, 2 => id16("request"), 3 => list![count(n)], 4 => NOW + n, 5 => seed("digest") };
+            |n: u64| map! { 1 => vault, 2 => seed("request"), 3 => list![count(n)], 4 => NOW + n, 5 => seed("digest") };
         let withdrawal = |count, reason: u64| map! { 1 => vault, 2 => records(count), 3 => reason, 4 => NOW };
         let others = &["stranger", "hospital", "phone", "home", "patient"];
         let not_devices = &["stranger", "hospital", "clinic", "home", "patient"];
@@ -228,6 +232,20 @@ impl Uses {
                 &["stranger", "mirror", "phone", "hospital", "patient"],
             ),
             specimen("withdrawal", "clinic", withdrawal(2, 1), withdrawal(3, 2), others),
+        ]
+    }
+
+    fn of_logs(&self) -> Vec<Specimen> {
+        let others = &["stranger", "mirror", "phone", "hospital", "patient"];
+        let audit = |n: u64| {
+            map! { 1 => self.world.vault, 2 => seed("request"), 3 => n, 4 => NOW + n, 5 => 10 * n, 6 => seed("a root") }
+        };
+        let head = |log: &str, n: u64| {
+            map! { 1 => format!("karute/{log}"), 2 => n, 3 => seed("a root"), 4 => NOW + n, 5 => seed("nonce") }
+        };
+        vec![
+            specimen("audit-answer", "home", audit(1), audit(2), others),
+            specimen("tree-head", "home", head("trail/00", 1), head("ledger/00", 2), others),
         ]
     }
 }

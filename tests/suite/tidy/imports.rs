@@ -77,10 +77,15 @@ const RULES: &[Rule] = &[
             Krate("rand"),
         ],
     },
-    Rule { rooms: &PRODUCT, doors: &["node/src/gateway/"], never: &[Krate("axum"), Krate("hyper"), Krate("http")] },
+    Rule {
+        rooms: &PRODUCT,
+        doors: &["node/src/gateway/", "node/src/witness/"],
+        never: &[Krate("axum"), Krate("hyper"), Krate("http")],
+    },
+    Rule { rooms: &PRODUCT, doors: &["node/src/cosign/"], never: &[Krate("ureq")] },
     // The host is blind: its rooms name nothing that holds a key. What protocol hides behind `open` is in open.rs.
     Rule {
-        rooms: &["node/src/flow/host", "node/src/vault", "node/src/net"],
+        rooms: &["node/src/flow/host", "node/src/vault", "node/src/net", "node/src/cosign", "node/src/witness"],
         doors: &[],
         never: &[Path("crate::agent"), Path("crate::intake"), Path("crate::flow::agent")],
     },
@@ -101,6 +106,25 @@ const RULES: &[Rule] = &[
         rooms: &["node/src/gateway"],
         doors: &[],
         never: &[Path("crate::vault"), Path("crate::net"), Path("crate::cli")],
+    },
+    // Who asks witnesses reads the logs and knows nothing of deeds.
+    Rule {
+        rooms: &["node/src/cosign"],
+        doors: &[],
+        never: &[Path("crate::flow"), Path("crate::net"), Path("crate::gateway"), Path("crate::cli")],
+    },
+    // A witness knows checkpoints and charters, and nothing of vaults, nodes or records.
+    Rule {
+        rooms: &["node/src/witness"],
+        doors: &[],
+        never: &[
+            Path("crate::vault"),
+            Path("crate::net"),
+            Path("crate::flow"),
+            Path("crate::cosign"),
+            Path("crate::gateway"),
+            Path("crate::cli"),
+        ],
     },
     // Here the parts are put together: a custodian's commands hold a store, and one file holds an agent's way to a node.
     Rule {
@@ -292,6 +316,9 @@ fn a_forbidden_import_is_noticed_however_it_is_written() {
         ("node/src/vault/commit.rs", "use super::super::net;\nfn f() { net::send() }", "crate::net::send"),
         ("node/src/vault/commit.rs", "use std::time::Instant;\nfn f() { Instant::now() }", "std::time::Instant::now"),
         ("node/src/cli/show.rs", "fn f() { crate::vault::open() }", "crate::vault::open"),
+        ("node/src/witness/desk.rs", "use crate::vault::Store;", "crate::vault::Store"),
+        ("node/src/cosign/mod.rs", "use axum::Router;", "axum::Router"),
+        ("node/src/witness/serve.rs", "fn f() { ureq::get(x) }", "ureq::get"),
         ("node/src/agent/patient.rs", "use serde_cbor as cbor;\nfn f() { cbor::to_vec(x) }", "serde_cbor::to_vec"),
     ] {
         expect_some(&check(&Source::new(path, text), RULES), what);

@@ -9,7 +9,8 @@ use super::{Finding, expect_none, expect_some};
 
 const PROTOCOL: &str = "karute_protocol";
 
-const HOST_ROOMS: [&str; 3] = ["node/src/flow/host", "node/src/vault", "node/src/net"];
+const HOST_ROOMS: [&str; 5] =
+    ["node/src/flow/host", "node/src/vault", "node/src/net", "node/src/cosign", "node/src/witness"];
 
 /// Methods whose names are everybody's: the host-only build notices them, this check cannot.
 const EVERYBODYS: [&str; 5] = ["open", "new", "from", "as_bytes", "finish"];

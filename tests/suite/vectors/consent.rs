@@ -18,7 +18,7 @@ use karute_consent::tree::root_of;
 use karute_consent::vault::{Authority, Charter};
 use karute_protocol::record::Header;
 use karute_protocol::run::{ReWrap, Run};
-use karute_protocol::trail::ListAnswer;
+use karute_protocol::trail::{AuditAnswer, ListAnswer, SignedTreeHead};
 use karute_tests::vectors::cbor::Cbor;
 use serde_json::{Value, json};
 
@@ -71,6 +71,8 @@ fn statement(input: &Value) -> Outcome {
         ReWrap::TYPE => judge::<ReWrap>,
         Header::TYPE => judge::<Header>,
         ListAnswer::TYPE => judge::<ListAnswer>,
+        AuditAnswer::TYPE => judge::<AuditAnswer>,
+        SignedTreeHead::TYPE => judge::<SignedTreeHead>,
         other => panic!("unknown type {other}"),
     };
     judge(bytes(input, "bytes"))

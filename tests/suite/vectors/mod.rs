@@ -3,6 +3,7 @@
 //! `tests/python/README.md`; a second implementation checks the same files.
 
 pub(crate) mod consent;
+mod evidence;
 mod example;
 mod known;
 mod proofs;
@@ -42,7 +43,7 @@ fn files() -> Vec<(String, Vec<Value>)> {
 }
 
 fn checks() -> BTreeMap<&'static str, Check> {
-    [consent::CHECKS, protocol::CHECKS, records::CHECKS, proofs::CHECKS].concat().into_iter().collect()
+    [consent::CHECKS, protocol::CHECKS, records::CHECKS, proofs::CHECKS, evidence::CHECKS].concat().into_iter().collect()
 }
 
 /// Puts the items of the case that `after` names before the items of this one.

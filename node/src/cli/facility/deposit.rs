@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use karute_consent::category::{Category, Sensitivity};
 use karute_consent::id::RecordId;
+use karute_consent::time::Timestamp;
 use serde_json::json;
 
 use super::query::{VaultArgs, without_grant};
@@ -13,6 +14,7 @@ use crate::cli::frame::Frame;
 use crate::cli::output::size;
 use crate::cli::table::{Table, counted, shorten};
 use crate::cli::values::words;
+use crate::cli::vouching::freshness_text;
 use crate::failure::{Failure, FailureKind};
 use crate::flow::agent::deposit::{Deposited, NewRecord, deposit};
 use crate::intake::{self, Intake, ServiceDate};
@@ -90,7 +92,7 @@ impl DepositArgs {
         });
         follow.finish();
         let deposited = deposited.map_err(|failure| without_grant(failure, &facility, vault))?;
-        frame.show(&as_json(&deposited)?, || deposited_text(&deposited))
+        frame.show(&as_json(&deposited)?, || deposited_text(&deposited, frame.ambient().now()))
     }
 
     fn record(&self, path: PathBuf, intake: Intake, supersedes: Option<RecordId>) -> NewRecord {
@@ -135,7 +137,7 @@ fn show_found(found: &[(PathBuf, Intake)], frame: &Frame) -> Result<(), Failure>
     })
 }
 
-fn deposited_text(deposited: &Deposited) -> String {
+fn deposited_text(deposited: &Deposited, now: Timestamp) -> String {
     let mut table = Table::new(&["record", "number", "file", ""]);
     for line in &deposited.records {
         let mut remarks = Vec::new();
@@ -162,6 +164,9 @@ fn deposited_text(deposited: &Deposited) -> String {
     }
     if there > 0 {
         text.push_str(&format!("{} there already: the same file twice is one record\n", counted(there, "record")));
+    }
+    if let Some(fresh) = &deposited.freshness {
+        text.push_str(&freshness_text(fresh, now));
     }
     text
 }

@@ -7,6 +7,7 @@ mod fetch;
 mod init;
 mod list;
 mod query;
+mod receipts;
 mod request;
 mod status;
 mod withdraw;
@@ -35,6 +36,7 @@ enum FacilityCommand {
     List(list::ListArgs),
     Fetch(fetch::FetchArgs),
     Delegate(delegate::DelegateArgs),
+    Receipts(receipts::ReceiptsArgs),
     Status(status::StatusArgs),
 }
 
@@ -49,6 +51,7 @@ impl FacilityArgs {
             FacilityCommand::List(args) => args.run(frame),
             FacilityCommand::Fetch(args) => args.run(frame),
             FacilityCommand::Delegate(args) => args.run(frame),
+            FacilityCommand::Receipts(args) => args.run(frame),
             FacilityCommand::Status(args) => args.run(frame),
         }
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use karute_consent::time::Timestamp;
 use serde_json::json;
 
 use super::query::VaultArgs;
@@ -10,6 +11,7 @@ use crate::cli::agent::{json as as_json, network, open_facility, save_grants};
 use crate::cli::frame::Frame;
 use crate::cli::patient::grants_text;
 use crate::cli::table::{Table, counted};
+use crate::cli::vouching::{findings_line, status_line};
 use crate::failure::Failure;
 use crate::flow::agent::sync::{FacilitySync, sync_facility};
 
@@ -56,15 +58,19 @@ impl StatusArgs {
                 text.push_str(&format!("vault   {vault}\n"));
             }
             if let Some(sync) = &sync {
-                text.push_str(&sync_text(sync));
+                text.push_str(&sync_text(sync, frame.ambient().now()));
             }
             text
         })
     }
 }
 
-fn sync_text(sync: &FacilitySync) -> String {
-    let mut text = format!("\n{}", grants_text(&sync.grants));
+fn sync_text(sync: &FacilitySync, now: Timestamp) -> String {
+    let mut text = format!("\nwitnesses  {}\n", status_line(&sync.witnesses, now));
+    if let Some(line) = findings_line(sync.findings) {
+        text.push_str(&format!("findings   {line}\n"));
+    }
+    text.push_str(&format!("\n{}", grants_text(&sync.grants)));
     if !sync.answers.is_empty() {
         let mut table = Table::new(&["request", "answer", "grant"]);
         for answer in &sync.answers {

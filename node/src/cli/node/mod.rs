@@ -3,6 +3,7 @@
 mod init;
 mod run;
 mod status;
+mod witnesses;
 
 use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};

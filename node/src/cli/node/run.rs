@@ -5,8 +5,11 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
+use super::witnesses::witness_text;
 use crate::cli::frame::{Frame, Role};
-use crate::config::{NodeConfig, NodeLimits, Registration};
+use crate::cli::signals::told_to_stop;
+use crate::config::{ChosenWitness, NodeConfig, NodeLimits, Registration};
+use crate::cosign::{Connect, WitnessEnd, Witnesses};
 use crate::failure::{Failure, FailureKind};
 use crate::flow::host::run::{Ending, Node};
 use crate::flow::host::{Host, Registration as Admission};
@@ -22,7 +25,8 @@ use crate::vault::{OpenError, Store, StoreSettings};
 #[command(after_help = "\
 Examples:
   karute node run
-  karute node run --listen /ip4/127.0.0.1/tcp/7400 --passphrase-file node.pass")]
+  karute node run --listen /ip4/127.0.0.1/tcp/7400 --passphrase-file node.pass
+  karute node run --witness witness.example+0a1b2c3d+BGf4...=https://witness.example")]
 pub(super) struct RunArgs {
     /// Address to listen on instead of the configured ones; may be repeated
     #[arg(long, value_name = "ADDRESS", env = "KARUTE_LISTEN", hide_env_values = true, value_delimiter = ',')]
@@ -30,12 +34,19 @@ pub(super) struct RunArgs {
     /// Who may make a vault here, instead of what is configured
     #[arg(long, value_enum, env = "KARUTE_REGISTRATION", hide_env_values = true)]
     registration: Option<Registration>,
+    /// Witness that cosigns this node's logs, instead of the configured ones: its key and where it is; may be repeated
+    #[arg(long, value_name = "VKEY=URL", value_parser = ChosenWitness::from_flag)]
+    witness: Vec<ChosenWitness>,
 }
 
 impl RunArgs {
     pub(super) fn run(self, frame: &Frame) -> Result<(), Failure> {
         let path = frame.home(Role::Node)?;
-        let config = NodeConfig::read(&frame.config_path(&path))?;
+        let mut config = NodeConfig::read(&frame.config_path(&path))?;
+        if !self.witness.is_empty() {
+            config.witnesses = self.witness;
+        }
+        let (ends, pace) = (config.witness_ends()?, config.pace()?);
         let home = Home::open(&path)?;
         let keys = NodeKeys::open(home.path(), &frame.passphrase()?)?;
         let listen = if self.listen.is_empty() { config.listen_or_default() } else { self.listen };
@@ -45,26 +56,37 @@ impl RunArgs {
         };
         frame.run(async {
             let store = open_store(&home, &keys, &config.limits, frame)?;
-            let host = Host::new(store, keys.log(), admission, frame.ambient());
+            let witnesses = Witnesses::new(ends.clone(), Connect::network(), pace);
+            let host = Host::with_witnesses(store, keys.log(), admission, frame.ambient(), witnesses);
+            if host.is_put_back() {
+                return ended(Ending::PutBack);
+            }
             let node = Node::start(Arc::clone(&host), &keys.transport(), &listen).await.map_err(not_listening)?;
             let addresses: Vec<String> = match config.external.is_empty() {
                 true => node.addresses().iter().map(ToString::to_string).collect(),
                 false => config.external.iter().map(|at| format!("{at}/p2p/{}", keys.transport().peer_key())).collect(),
             };
-            let shown = json!({ "event": "running", "node": keys.node().to_hex(), "addresses": addresses });
-            frame.show(&shown, || {
-                let mut text = format!("node     {}\n", keys.node().to_hex());
-                for address in &addresses {
-                    text.push_str(&format!("address  {address}\n"));
-                }
-                text.push_str("running; Ctrl-C ends it");
-                text
-            })?;
+            show_running(frame, &keys, &addresses, &ends)?;
             let ending = node.run(told_to_stop()).await;
             host.close();
             ended(ending)
         })
     }
+}
+
+fn show_running(frame: &Frame, keys: &NodeKeys, addresses: &[String], ends: &[WitnessEnd]) -> Result<(), Failure> {
+    let names: Vec<&str> = ends.iter().map(|end| end.key.name.as_str()).collect();
+    let node = keys.node().to_hex();
+    let shown = json!({ "event": "running", "node": node, "addresses": addresses, "witnesses": names });
+    frame.show(&shown, || {
+        let mut text = format!("node       {node}\n");
+        for address in addresses {
+            text.push_str(&format!("address    {address}\n"));
+        }
+        text.push_str(&witness_text(ends));
+        text.push_str("running; Ctrl-C ends it");
+        text
+    })
 }
 
 fn open_store(home: &Home, keys: &NodeKeys, limits: &NodeLimits, frame: &Frame) -> Result<Store, Failure> {
@@ -119,11 +141,18 @@ fn ended(ending: Ending) -> Result<(), Failure> {
         Ending::StoreStopped(StopReason::Erase) => "an erased record could not be overwritten",
         Ending::StoreStopped(StopReason::Apply) => "the index could not take what the journal holds",
         Ending::StoreStopped(StopReason::WriterGone) => "the journal's writer ended",
+        Ending::PutBack => {
+            let cause = "this store is older than what this node has signed";
+            return Err(Failure::new(FailureKind::Storage, cause).during("running the node").hint(PUT_BACK_HINT));
+        }
     };
     Err(Failure::new(FailureKind::Storage, format!("the store has stopped: {why}"))
         .during("running the node")
         .hint("look at the disk and its free space, then run the command again: what was acknowledged is safe"))
 }
+
+const PUT_BACK_HINT: &str = "bring back the newer folder; if it is lost for good, make a new node with karute node \
+    init in another folder and move the vaults to it: this one's name stands under two different pasts";
 
 fn not_listening(error: ListenError) -> Failure {
     let kind = match &error {
@@ -136,22 +165,6 @@ fn not_listening(error: ListenError) -> Failure {
     Failure::new(kind, error).during("starting to listen").hint("choose other addresses with --listen")
 }
 
-/// Ctrl-C, or the signal by which service managers end a process.
-async fn told_to_stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await; // without signals the process is ended from outside
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +172,7 @@ mod tests {
     #[test]
     fn only_a_node_that_was_told_to_end_succeeds() {
         assert!(ended(Ending::Asked).is_ok());
+        assert_eq!(ended(Ending::PutBack).unwrap_err().kind(), FailureKind::Storage);
         for reason in
             [StopReason::Write, StopReason::Sync, StopReason::Erase, StopReason::Apply, StopReason::WriterGone]
         {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use karute_consent::vault::WitnessSet;
 use serde_json::json;
 
 use super::sheet;
@@ -12,8 +13,10 @@ use crate::cli::agent::{NodeAddress, network, settings};
 use crate::cli::frame::{Frame, Role};
 use crate::cli::picture;
 use crate::cli::values::{Kinds, kinds};
+use crate::cli::vouching::{NONE, typed_set};
 use crate::failure::{Failure, FailureKind};
 use crate::flow::agent::create::{CreateVault, create_vault, fresh_recovery_code};
+use crate::flow::agent::witnesses::witnessing;
 
 /// Make a vault on a node and print its recovery sheet
 ///
@@ -40,6 +43,12 @@ pub(super) struct InitArgs {
     /// Make collections for these kinds of data at once; others are made when first needed
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     category: Vec<Kinds>,
+    /// Verifier key of a witness that vouches for the newest state of the vault; may be given up to 8 times
+    #[arg(long, value_name = "VKEY")]
+    witness: Vec<String>,
+    /// How many of the witnesses have to sign; by default a majority
+    #[arg(long, value_name = "K")]
+    quorum: Option<u8>,
     /// Show the vault's link as a QR picture too
     #[arg(long)]
     qr: bool,
@@ -50,6 +59,8 @@ impl InitArgs {
         let (home, config) = settings(frame, Role::Patient)?;
         let host = self.node.or(config.node).ok_or_else(|| missing("the node's address", "--node ADDRESS"))?;
         check_address(&host)?;
+        let vkeys = if self.witness.is_empty() { &config.witnesses } else { &self.witness };
+        let witnesses = typed_set(vkeys, self.quorum.or(config.quorum))?;
         let mut patient = match Store::exists(&home) {
             true => Patient::open_in(&home, &frame.passphrase()?, &frame.ambient())?,
             false => {
@@ -62,7 +73,7 @@ impl InitArgs {
                 .hint("see karute patient status; make another vault in another folder with --home"));
         }
         let code = fresh_recovery_code(&frame.ambient());
-        let wanted = CreateVault { host, registration: self.code, kinds: kinds(&self.category) };
+        let wanted = CreateVault { host, registration: self.code, kinds: kinds(&self.category), witnesses };
         let created = frame.run(async {
             let mut reach = network(&patient.transport())?;
             Ok(create_vault(&mut patient, &mut reach, wanted, &code).await?)
@@ -71,15 +82,28 @@ impl InitArgs {
         sheet::hand_over(&sheet, self.recovery_sheet.as_deref(), frame)?;
         let shown_code = self.recovery_sheet.is_none().then(|| code.to_text().to_string());
         let shown = json!({ "home": home, "vault": created.vault.to_string(), "link": created.link,
-            "size": created.size, "recovery_code": shown_code });
+            "size": created.size, "witnesses": witnessing(&patient.keep, patient.view()?)?, "recovery_code": shown_code });
+        let vouched = witnesses_text(patient.view()?.state()?.witness_set());
         frame.show(&shown, || {
             let mut text = format!("vault   {}\nfolder  {}\nlink    {}\n", created.vault, home.display(), created.link);
+            text.push_str(&vouched);
             if let Some(picture) = self.qr.then(|| picture::qr(&created.link)).flatten() {
                 text.push_str(&picture);
             }
             text.push_str("\nGive the link to a facility that shall deposit or ask; it carries no right.");
             text
         })
+    }
+}
+
+/// Who vouches for the new vault, or what it means that nobody does.
+fn witnesses_text(set: WitnessSet) -> String {
+    let names: Vec<&str> = set.witnesses.iter().map(|witness| witness.name.as_str()).collect();
+    match set.quorum {
+        0 => format!(
+            "\n{NONE}: only the node's own word tells a depositor what is newest. See karute patient witnesses --help\n"
+        ),
+        quorum => format!("\nwitnesses: {} of {} must sign: {}\n", quorum, names.len(), names.join(", ")),
     }
 }
 

@@ -1,8 +1,10 @@
 //! `karute patient`: what a patient does with the own vault.
 
 mod approve;
+mod audit;
 mod device;
 mod erase;
+mod export;
 mod grant;
 mod grants;
 mod init;
@@ -14,6 +16,8 @@ mod sheet;
 mod show;
 mod status;
 mod trail;
+mod watch;
+mod witnesses;
 mod wording;
 
 pub(super) use grants::grants_text;
@@ -44,7 +48,10 @@ enum PatientCommand {
     Grant(grant::GrantArgs),
     Grants(grants::GrantsArgs),
     Revoke(revoke::RevokeArgs),
+    Witnesses(witnesses::WitnessesArgs),
     Trail(trail::TrailArgs),
+    Watch(watch::WatchArgs),
+    Audit(audit::AuditArgs),
 }
 
 impl PatientArgs {
@@ -62,7 +69,10 @@ impl PatientArgs {
             PatientCommand::Grant(args) => args.run(frame),
             PatientCommand::Grants(args) => args.run(frame),
             PatientCommand::Revoke(args) => args.run(frame),
+            PatientCommand::Witnesses(args) => args.run(frame),
             PatientCommand::Trail(args) => args.run(frame),
+            PatientCommand::Watch(args) => args.run(frame),
+            PatientCommand::Audit(args) => args.run(frame),
         }
     }
 }

@@ -1,16 +1,21 @@
 //! `karute patient revoke`: a grant ends, and the person is told exactly how far that goes.
 
 use clap::Args;
+use karute_consent::category::Sensitivity;
 use karute_consent::revocation::RevocationReason;
+use karute_protocol::freshness::secs_max;
 
+use crate::agent::freshness::span;
 use crate::cli::agent::{json, network, open_patient};
 use crate::cli::frame::Frame;
 use crate::cli::table::counted;
 use crate::cli::values::{by_prefix, words};
+use crate::cli::vouching::NONE;
 use crate::failure::Failure;
 use crate::flow::agent::grants::grants;
 use crate::flow::agent::revoke::{Revoke, Revoked, revoke};
 use crate::flow::agent::sync::sync_patient;
+use crate::flow::agent::witnesses::Witnessing;
 
 /// End a grant, and everything passed on from it
 #[derive(Debug, Args)]
@@ -40,24 +45,28 @@ impl RevokeArgs {
     }
 }
 
-/// The five levels of a revocation, each reached or not, and what none of them can do.
+/// The levels of a revocation, each reached or not, and what none of them can do.
 fn levels_text(revoked: &Revoked) -> String {
     let levels = &revoked.levels;
-    let line = |reached: bool, done: String, open: &str| match reached {
+    let line = |reached: bool, done: String, open: String| match reached {
         true => format!("  [x] {done}\n"),
         false => format!("  [ ] {open}\n"),
     };
     let mut text = format!("grant {} is revoked\n", revoked.grant);
-    text.push_str(&line(levels.signed, "signed: nobody can take the revocation back".to_owned(), "not signed"));
+    text.push_str(&line(
+        levels.signed,
+        "signed: nobody can take the revocation back".to_owned(),
+        "not signed".to_owned(),
+    ));
     text.push_str(&line(
         levels.refused,
-        "refused: the node answers this grant no more, nor any passed on from it".to_owned(),
-        "not yet refused: the node has not confirmed it; run the command again",
+        "refused: the node sends nothing more under this grant, nor under any passed on from it".to_owned(),
+        "not yet refused: the node has not confirmed it; run the command again".to_owned(),
     ));
     text.push_str(&line(
         levels.appended,
-        format!("in the ledger, which has {} entries now", revoked.size),
-        "not yet in the ledger: the home host will enter it",
+        format!("in the ledger, which has {} entries now: no node can drop it unseen", revoked.size),
+        "not yet in the ledger: the home host will enter it".to_owned(),
     ));
     text.push_str(&line(
         levels.rotated,
@@ -68,7 +77,7 @@ fn levels_text(revoked: &Revoked) -> String {
                 counted(count, "collection")
             ),
         },
-        "no new keys yet: until then new records go to the inbox, which the holder cannot open",
+        "no new keys yet: until then new records go to the inbox, which the holder cannot open".to_owned(),
     ));
     text.push_str(&line(
         levels.resealed,
@@ -76,16 +85,44 @@ fn levels_text(revoked: &Revoked) -> String {
             0 => "nobody else holds keys that had to be renewed".to_owned(),
             count => format!("{} who may still read got the new keys", counted(count as usize, "other holder")),
         },
-        "those who may still read have not got the new keys yet",
+        "those who may still read have not got the new keys yet".to_owned(),
     ));
+    text.push_str(&line(levels.witnessed, witnessed_text(&revoked.witnesses), unwitnessed_text(&revoked.witnesses)));
     if let Some(why) = &revoked.stopped {
         text.push_str(&format!(
             "\nIt stopped there: {why}. Run the command again, or karute patient status, to finish it.\n"
         ));
     }
-    text.push_str(
-        "\nWhat was read before cannot be un-read, and copies stay where they are. A node that conspires with\n\
-         the former holder could still hand over what was sealed before now.",
-    );
+    text.push_str(CANNOT);
     text
 }
+
+fn witnessed_text(found: &Witnessing) -> String {
+    format!(
+        "witnessed: {} of {} witnesses have seen it. A depositor who is shown an older state takes it for {} more at\n      \
+         most, for sensitive kinds {}; one who has seen the new state, never",
+        found.count(),
+        found.witnesses.len(),
+        span(secs_max(Sensitivity::Normal)),
+        span(secs_max(Sensitivity::Sensitive)),
+    )
+}
+
+fn unwitnessed_text(found: &Witnessing) -> String {
+    match found.quorum {
+        0 => format!(
+            "{NONE}: a node that lies could still show the old keys to a depositor who has not seen the new ones,\n      \
+             and its signed word would convict it only later"
+        ),
+        quorum => format!(
+            "accepted, not yet witnessed ({} of {quorum} needed): a node that lies could still show the old keys to a\n      \
+             depositor. karute patient status asks once more",
+            found.count()
+        ),
+    }
+}
+
+/// What no level can do.
+const CANNOT: &str = "
+What was read before cannot be un-read, and copies stay where they are. A node that conspires with
+the former holder could still hand over what was sealed before now.";

@@ -8,6 +8,7 @@ use crate::cli::moment;
 use crate::cli::picture;
 use crate::cli::table::{Table, counted};
 use crate::cli::values::kind_word;
+use crate::cli::vouching::{findings_line, status_line};
 use crate::failure::Failure;
 use crate::flow::agent::status::patient_status;
 use crate::flow::agent::sync::sync_patient;
@@ -43,6 +44,11 @@ impl StatusArgs {
                 counted(status.size as usize, "entry").replace("entrys", "entries"),
                 status.grants_active
             );
+            let now = frame.ambient().now();
+            text.push_str(&format!("witnesses   {}\n", status_line(&status.witnesses, now)));
+            if let Some(line) = findings_line(status.findings) {
+                text.push_str(&format!("findings    {line}\n"));
+            }
             if !status.holds_identity {
                 text.push_str("identity    on another device: that one adds and removes devices\n");
             }

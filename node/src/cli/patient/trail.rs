@@ -9,7 +9,9 @@ use karute_consent::purpose::Purpose;
 use karute_consent::time::{Month, Timestamp};
 use karute_protocol::trail::EventKind;
 
+use super::export::{TrailForm, Went, write_export};
 use super::wording::purpose_words;
+use crate::agent::patient::Patient;
 use crate::cli::agent::{Names, json, kinds_text, names_in, network, open_patient, short_key};
 use crate::cli::frame::Frame;
 use crate::cli::moment;
@@ -17,6 +19,7 @@ use crate::cli::table::counted;
 use crate::cli::values::{by_prefix, month};
 use crate::failure::{Failure, FailureKind};
 use crate::flow::agent::audit::{Trail, TrailLine, audit};
+use crate::flow::agent::export::{audit_events, grant_facts, trail_facts};
 use crate::flow::agent::grants::grants;
 use crate::flow::agent::lines::GrantLine;
 use crate::home::write_atomic;
@@ -31,7 +34,8 @@ Examples:
   karute patient trail
   karute patient trail --grant 1a2b3c4d --since 2026-11
   karute patient trail --refusals
-  karute patient trail --out trail.karute && karute verify trail trail.karute")]
+  karute patient trail --out trail.karute && karute verify trail trail.karute
+  karute patient trail --export fhir --out trail.json")]
 pub(super) struct TrailArgs {
     /// Only what was done under this grant, by the beginning of its id
     #[arg(long, value_name = "GRANT")]
@@ -48,6 +52,9 @@ pub(super) struct TrailArgs {
     /// Write the whole trail with its proofs into this file, for karute verify trail
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write what is shown in this form into the file of --out instead; - is stdout
+    #[arg(long, value_name = "FORM", requires = "out")]
+    export: Option<TrailForm>,
 }
 
 impl TrailArgs {
@@ -58,7 +65,7 @@ impl TrailArgs {
             Ok(audit(&mut patient, &mut reach).await?)
         })?;
         let known = grants(&patient, frame.ambient().now())?;
-        if let Some(path) = &self.out {
+        if let (Some(path), None) = (&self.out, self.export) {
             write_atomic(path, &trail.evidence)?;
         }
         let only = match &self.grant {
@@ -66,6 +73,8 @@ impl TrailArgs {
             None => None,
         };
         trail.lines.retain(|line| self.keeps(line, only));
+        let whole = only.is_none() && !self.refusals;
+        trail.erased.retain(|line| whole && self.since.is_none_or(|month| line.time.month() >= month));
         let sound = trail.checks.gapless
             && trail.checks.proofs
             && trail.checks.not_shorter
@@ -77,12 +86,21 @@ impl TrailArgs {
         let known =
             Known { names: names_in(&known), grants: known.iter().map(|line| (line.grant, line)).collect(), own: &own };
         let look_ups = if self.all { LookUps::Shown } else { LookUps::Hidden };
-        frame.show(&json(&trail)?, || text(&trail, &known, look_ups))?;
+        if self.write_export(&patient, &trail)? != Some(Went::ToStdout) {
+            frame.show(&json(&trail)?, || text(&trail, &known, look_ups))?;
+        }
         match sound {
             true => Ok(()),
             false => Err(Failure::new(FailureKind::Verification, "the trail does not hold")
                 .hint("keep what you have: the checkpoints and receipts in your folder are evidence against the node")),
         }
+    }
+
+    fn write_export(&self, patient: &Patient, trail: &Trail) -> Result<Option<Went>, Failure> {
+        let (Some(path), Some(TrailForm::Fhir)) = (&self.out, self.export) else { return Ok(None) };
+        let grants = grant_facts(patient, patient.ambient().now())?;
+        let events = audit_events(&trail_facts(patient, trail, &grants)?);
+        write_export(path, &events).map(Some)
     }
 
     fn keeps(&self, line: &TrailLine, only: Option<StatementId>) -> bool {
@@ -93,11 +111,11 @@ impl TrailArgs {
 }
 
 /// Whom and what the patient knows by name.
-struct Known<'a> {
-    grants: HashMap<StatementId, &'a GrantLine>,
-    names: Names,
+pub(super) struct Known<'a> {
+    pub(super) grants: HashMap<StatementId, &'a GrantLine>,
+    pub(super) names: Names,
     /// Whether a key is the patient's own.
-    own: &'a dyn Fn(PartyKey) -> bool,
+    pub(super) own: &'a dyn Fn(PartyKey) -> bool,
 }
 
 impl Known<'_> {
@@ -129,6 +147,12 @@ struct Group {
     acting: Option<String>,
 }
 
+/// One event, in the words of the whole trail.
+pub(super) fn line_text(line: &TrailLine, known: &Known<'_>) -> String {
+    let sentence = sentence(line, line.count, known);
+    group_text(&Group { first: line.time, last: line.time, times: 1, sentence, acting: acting(line) })
+}
+
 fn text(trail: &Trail, known: &Known<'_>, look_ups: LookUps) -> String {
     let hidden = |line: &TrailLine| look_ups == LookUps::Hidden && line.kind == EventKind::GrantSync;
     let shown: Vec<&TrailLine> = trail.lines.iter().filter(|line| !hidden(line)).collect();
@@ -141,6 +165,10 @@ fn text(trail: &Trail, known: &Known<'_>, look_ups: LookUps) -> String {
         text.push_str(&format!("\n{} for news in the ledger not shown (shown with --all)\n", counted(unseen, "look")));
     }
     let checks = &trail.checks;
+    if !trail.erased.is_empty() {
+        let numbers: Vec<String> = trail.erased.iter().map(|line| line.number.to_string()).collect();
+        text.push_str(&format!("\nwhat these events said was erased: {}\n", numbers.join(", ")));
+    }
     let mark = |holds: bool| if holds { "yes" } else { "NO" };
     text.push_str(&format!(
         "\nnumbers without gap: {}   all entries proven: {}   not shorter than seen before: {}\nyour own receipts in it: {} of {}\n",
@@ -221,6 +249,7 @@ fn sentence(line: &TrailLine, count: u64, known: &Known<'_>) -> String {
         EventKind::GrantSync if own => format!("{who} looked for news in the ledger"),
         EventKind::GrantSync => format!("{who} looked up what concerns it in the ledger"),
         EventKind::Export => format!("{who} exported {records}"),
+        EventKind::PassOn => format!("{who} passed keys on"),
     };
     let read = matches!(line.kind, EventKind::List | EventKind::Read | EventKind::Export);
     if let Some(purpose) = line.purpose.as_ref().filter(|_| read && !own) {
@@ -307,7 +336,7 @@ mod tests {
     fn told(lines: Vec<TrailLine>, look_ups: LookUps) -> String {
         let checks =
             TrailChecks { gapless: true, proofs: true, not_shorter: true, receipts_found: 0, receipts_missing: 0 };
-        let trail = Trail { lines, checks, checkpoint: String::new(), evidence: Vec::new() };
+        let trail = Trail { lines, erased: Vec::new(), checks, checkpoint: String::new(), evidence: Vec::new() };
         let own = |key: PartyKey| key == PartyKey::from_bytes(PATIENT);
         text(&trail, &Known { grants: HashMap::new(), names: Names::new(), own: &own }, look_ups)
     }

@@ -1,5 +1,6 @@
 //! `karute verify`: evidence is checked from files, without a network.
 
+mod finding;
 mod grant;
 mod receipt;
 mod record;
@@ -13,7 +14,7 @@ use super::frame::Frame;
 use crate::failure::{Failure, FailureKind};
 use crate::home::read_bounded;
 
-/// Check a record, a grant, a receipt or a trail from files, offline
+/// Check a record, a grant, a receipt, a trail or a finding from files, offline
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
     #[command(subcommand)]
@@ -26,6 +27,7 @@ enum VerifyCommand {
     Grant(grant::GrantArgs),
     Receipt(receipt::ReceiptArgs),
     Trail(trail::TrailArgs),
+    Finding(finding::FindingArgs),
 }
 
 impl VerifyArgs {
@@ -35,6 +37,7 @@ impl VerifyArgs {
             VerifyCommand::Grant(args) => args.run(frame),
             VerifyCommand::Receipt(args) => args.run(frame),
             VerifyCommand::Trail(args) => args.run(frame),
+            VerifyCommand::Finding(args) => args.run(frame),
         }
     }
 }

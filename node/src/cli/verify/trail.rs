@@ -28,15 +28,20 @@ impl TrailArgs {
         if self.node.is_some_and(|node| node != file.node) {
             return Err(Failure::new(FailureKind::Verification, format!("the trail is of node {}", file.node)));
         }
-        let head = file.verify().map_err(|e| unproven(&self.file, e))?;
+        let whole = file.verify().map_err(|e| unproven(&self.file, e))?;
         let shown = json!({ "good": true, "vault": file.vault.to_string(), "node": file.node.to_string(),
-            "events": file.items.len(), "trail_size": head.size });
+            "events": file.items.len(), "trail_size": whole.head.size,
+            "erased": whole.erased.iter().map(|number| number.0).collect::<Vec<_>>(), "counted_by_node": whole.answer.is_some() });
         frame.show(&shown, || {
             format!(
-                "good: {} events, numbers 1 to {0} without a gap, each proven by the checkpoint of node {}\nvault  {}",
+                "good: {} events, numbers 1 to {0} without a gap, each proven by the checkpoint of node {}\nvault  {}{}",
                 file.items.len(),
                 file.node,
-                file.vault
+                file.vault,
+                match whole.erased.len() {
+                    0 => String::new(),
+                    erased => format!("\nerased {erased}: only the vault's ledger says whether the patient wanted that"),
+                }
             )
         })
     }

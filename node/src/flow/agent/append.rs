@@ -14,6 +14,7 @@ use karute_protocol::wire::{LedgerSize, Octets};
 use serde_bytes::ByteBuf;
 
 use crate::agent::error::{AgentError, HostFault, Missing, Obstacle, Unproven};
+use crate::agent::heads::Shown;
 use crate::agent::patient::Patient;
 use crate::agent::view::Trial;
 use crate::flow::agent::receipt::{accept_receipt, keep_receipt};
@@ -63,11 +64,14 @@ pub(super) async fn append(
     match session.ask(message).await? {
         Message::Appended(appended) => {
             let appended = *appended;
-            accept_receipt(patient.view()?, &appended.receipt, session.node())?;
+            let head = accept_receipt(patient.view()?, &appended.receipt, session.node())?;
             let view = patient.view_mut()?;
             view.commit(trial, items, &appended.checkpoint)?;
             patient.save_view()?;
             keep_receipt(&mut patient.keep, &appended.receipt)?;
+            let (now, shown) = (patient.ambient().now(), Shown::new(head, &appended.receipt.checkpoint));
+            patient.keep.heads_mut().hear(session.node(), shown, now);
+            patient.keep.save_heads()?;
             Ok(appended)
         }
         _ => Err(AgentError::Malformed("answer to an append")),

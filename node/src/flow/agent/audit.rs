@@ -1,24 +1,25 @@
-//! The patient audits: pulls the whole trail of the vault and checks that nothing is missing, changed or out of place.
+//! The patient reads the trail: all of it, checked, so that nothing is missing, changed or out of place.
 //!
-//! A receipt held from earlier must be found in the trail, at its number and place. A trail that shrank since the last audit is
-//! caught; that it only grew in between is shown by the receipts, since a host sends no consistency proof.
+//! A receipt held from earlier must be found in the trail, at its number and place. What contradicts what the host signed
+//! is a lie: see [`auditing`](crate::flow::agent::auditing), which checks all that a device can check.
 
 use karute_consent::id::{NodeId, PartyKey, RecordId, RootNumber, StatementId};
 use karute_consent::scope::Action;
 use karute_consent::time::Timestamp;
 use karute_protocol::keys::Root;
 use karute_protocol::merkle::TreeHead;
-use karute_protocol::message::{Audit, Message, TrailItem};
+use karute_protocol::message::TrailItem;
 use karute_protocol::particulars::ActingPerson;
-use karute_protocol::trail::{Event, EventKind, Log, Receipt, TrailNumber, verify_event};
+use karute_protocol::trail::{Event, EventKind, Log, Receipt};
 use serde::Serialize;
 
-use crate::agent::error::{AgentError, Missing, Unproven};
+use crate::agent::error::AgentError;
 use crate::agent::patient::Patient;
 use crate::agent::trail_file::TrailFile;
+use crate::flow::agent::auditing::{Pulled, held_of, pull_trail};
+use crate::flow::agent::convict::{convict, refuse_liar};
 use crate::flow::agent::lines::{text, text_if, texts};
-use crate::flow::agent::reach::{Reach, Wanted};
-use crate::flow::agent::reading::permitted;
+use crate::flow::agent::reach::Reach;
 use crate::flow::agent::receipt::keep_receipt;
 use crate::flow::agent::sync::refresh_patient;
 
@@ -82,11 +83,22 @@ pub struct TrailChecks {
     pub receipts_missing: u64,
 }
 
+/// An event whose content was erased by the patient's order; that there was one stays proven.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ErasedLine {
+    /// Its number in this vault.
+    pub number: u64,
+    /// When, by the host's clock.
+    pub time: Timestamp,
+}
+
 /// An audited trail.
 #[derive(Clone, Debug, Serialize)]
 pub struct Trail {
     /// The events, by number.
     pub lines: Vec<TrailLine>,
+    /// Events whose content was erased, by number.
+    pub erased: Vec<ErasedLine>,
     /// What was checked.
     pub checks: TrailChecks,
     /// The host's signed word on its trail.
@@ -96,54 +108,26 @@ pub struct Trail {
     pub evidence: Vec<u8>,
 }
 
-/// Pulls and checks the trail of the vault.
+/// Pulls and checks the trail of the vault. A lie that it proves ends the deed, and its proof is kept.
 pub async fn audit(patient: &mut Patient, reach: &mut Reach) -> Result<Trail, AgentError> {
     refresh_patient(patient, reach).await?;
-    let link = patient.link().cloned().ok_or(AgentError::Unknown(Missing::Vault))?;
-    let session = reach.host(&link, patient.view()?).await?;
-    let node = session.node();
-    let wanted = Wanted::own(Action::Audit);
-    let request = session.request(patient.ambient(), &patient.device, patient.view()?, &wanted, None)?;
-    let mut pending = session.start(Audit { request: request.to_unverified(), from: TrailNumber(1) }).await?;
-    let (mut items, mut own_receipt): (Vec<TrailItem>, Option<Receipt>) = (Vec::new(), None);
-    let checkpoint = loop {
-        match pending.message().await? {
-            message @ Message::Permitted(_) => {
-                own_receipt = Some(permitted(message, patient.view()?, request.payload(), node)?.receipt);
-            }
-            Message::TrailItem(item) => items.push(*item),
-            Message::Listed(listed) => break listed.checkpoint,
-            _ => return Err(AgentError::Malformed("answer to an audit")),
-        }
-    };
-    let head = checkpoint.verify(Log::Trail, node).map_err(|_| AgentError::unproven(Unproven::Checkpoint))?;
-    check_items(patient, &items, &head)?;
-    let not_shorter = check_growth(patient, &head, node)?;
-    let (receipts_found, receipts_missing) = check_receipts(patient, &items, node)?;
-    if let Some(receipt) = own_receipt {
-        keep_receipt(&mut patient.keep, &receipt)?;
-    }
-    patient.trail = Some(checkpoint.clone());
+    let pulled = pull_trail(patient, reach).await?;
+    let held = held_of(patient, pulled.node())?;
+    let examined = pulled.examine(patient, &held)?;
+    refuse_liar(&convict(&mut patient.keep, &examined.lies)?)?;
+    let whole = pulled.judge(patient)?;
+    let Pulled { file, own, .. } = pulled;
+    let not_shorter = check_growth(patient, &whole.head, file.node)?;
+    let (receipts_found, receipts_missing) = count_held(&held, &file);
+    keep_receipt(&mut patient.keep, &own)?;
+    patient.trail = Some(file.checkpoint.clone());
     patient.save()?;
-    let vault = patient.view()?.vault();
-    let lines: Vec<TrailLine> = items.iter().map(|item| line(patient, item)).collect::<Result<_, _>>()?;
+    let lines = file.items.iter().filter_map(|item| line(patient, item).transpose()).collect::<Result<_, _>>()?;
+    let gone = file.items.iter().filter(|item| item.event.is_none());
+    let erased = gone.map(|item| ErasedLine { number: item.leaf.number.0, time: item.leaf.time }).collect();
     let checks = TrailChecks { gapless: true, proofs: true, not_shorter, receipts_found, receipts_missing };
-    let file = TrailFile::new(vault, node, checkpoint.clone(), items);
     let evidence = file.to_bytes().map_err(|_| AgentError::Malformed("trail"))?;
-    Ok(Trail { lines, checks, checkpoint: checkpoint.0, evidence })
-}
-
-/// Numbers from 1 without gap, each of this vault and under the checkpoint.
-fn check_items(patient: &Patient, items: &[TrailItem], head: &TreeHead) -> Result<(), AgentError> {
-    let vault = patient.view()?.vault();
-    for (place, item) in items.iter().enumerate() {
-        if item.leaf.number != TrailNumber(place as u64 + 1) || item.leaf.vault != vault {
-            return Err(AgentError::unproven(Unproven::TrailGap));
-        }
-        verify_event(&item.leaf, &item.salt, &item.event, item.index, &item.proof, head)
-            .map_err(|_| AgentError::unproven(Unproven::Proof))?;
-    }
-    Ok(())
+    Ok(Trail { lines, erased, checks, checkpoint: file.checkpoint.0, evidence })
 }
 
 /// Whether the trail is at least as long as at the last audit.
@@ -154,23 +138,19 @@ fn check_growth(patient: &Patient, head: &TreeHead, node: NodeId) -> Result<bool
 }
 
 /// How many receipts held here stand in the trail, and how many do not.
-fn check_receipts(patient: &Patient, items: &[TrailItem], node: NodeId) -> Result<(u64, u64), AgentError> {
-    let (mut found, mut missing) = (0, 0);
-    for receipt in patient.keep.receipts::<Receipt>()? {
-        if receipt.leaf.vault != patient.view()?.vault() || receipt.verify(node).is_err() {
-            continue;
-        }
+fn count_held(held: &[Receipt], file: &TrailFile) -> (u64, u64) {
+    let own = held.iter().filter(|receipt| receipt.leaf.vault == file.vault);
+    let (found, missing): (Vec<_>, Vec<_>) = own.partition(|receipt| {
         let place = usize::try_from(receipt.leaf.number.0.saturating_sub(1)).unwrap_or(usize::MAX);
-        match items.get(place) {
-            Some(item) if item.leaf == receipt.leaf && item.index == receipt.index => found += 1,
-            _ => missing += 1,
-        }
-    }
-    Ok((found, missing))
+        file.items.get(place).is_some_and(|item| item.leaf == receipt.leaf && item.index == receipt.index)
+    });
+    (found.len() as u64, missing.len() as u64)
 }
 
-fn line(patient: &Patient, item: &TrailItem) -> Result<TrailLine, AgentError> {
-    let Event { kind, party, request, chain, action, purpose, records, count, outcome, acting, .. } = &item.event;
+/// An event as a line; nothing for one that was erased.
+pub(super) fn line(patient: &Patient, item: &TrailItem) -> Result<Option<TrailLine>, AgentError> {
+    let Some(event) = &item.event else { return Ok(None) };
+    let Event { kind, party, request, chain, action, purpose, records, count, outcome, acting, .. } = event;
     let vault = patient.view()?.vault();
     let mut person = None;
     if let (Some(sealed), Some(request)) = (acting, request) {
@@ -182,7 +162,7 @@ fn line(patient: &Patient, item: &TrailItem) -> Result<TrailLine, AgentError> {
             }
         }
     }
-    Ok(TrailLine {
+    Ok(Some(TrailLine {
         number: item.leaf.number.0,
         time: item.leaf.time,
         kind: *kind,
@@ -195,5 +175,5 @@ fn line(patient: &Patient, item: &TrailItem) -> Result<TrailLine, AgentError> {
         outcome: outcome.0,
         acting: person,
         chain: chain.clone(),
-    })
+    }))
 }

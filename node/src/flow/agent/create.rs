@@ -7,7 +7,7 @@ use karute_consent::id::{AuthorityNumber, RootNumber, VaultId};
 use karute_consent::ledger::EntryKind;
 use karute_consent::party::Identity;
 use karute_consent::statement::sign;
-use karute_consent::vault::{Authority, Charter, Device, Host, HostRole, Nonce, commit_to_next};
+use karute_consent::vault::{Authority, Charter, Device, Host, HostRole, Nonce, WitnessSet, commit_to_next};
 use karute_protocol::keys::Root;
 use karute_protocol::recovery::RecoveryCode;
 use serde::Serialize;
@@ -33,6 +33,8 @@ pub struct CreateVault {
     pub registration: Option<String>,
     /// Kinds of data to make collections for at once; others are made when first needed.
     pub kinds: Vec<Kind>,
+    /// Who witnesses its ledger; nobody, if the set is empty.
+    pub witnesses: WitnessSet,
 }
 
 /// A vault that was made.
@@ -110,8 +112,8 @@ fn begin(patient: &mut Patient, host: Host, new: &CreateVault, code: &RecoveryCo
         inbox: root.inbox_secret().public(),
         audit: root.audit_secret().public(),
         recovery: code.sealing_secret().public(),
-        witnesses: Vec::new(),
-        quorum: 0,
+        witnesses: new.witnesses.witnesses.clone(),
+        quorum: new.witnesses.quorum,
         created: now,
         nonce: Nonce::from_bytes(ambient.entropy()),
     };
@@ -134,6 +136,7 @@ fn begin(patient: &mut Patient, host: Host, new: &CreateVault, code: &RecoveryCo
         recovery: charter.payload().recovery.clone(),
         root_number: RootNumber(0),
         roots,
+        witness_set: None,
     };
     let authority = sign(authority, &identity).map_err(invalid)?;
     patient.identity = Some(identity);

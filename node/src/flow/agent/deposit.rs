@@ -13,11 +13,12 @@ use serde::Serialize;
 
 use crate::agent::error::{AgentError, HostFault, Obstacle};
 use crate::agent::facility::Facility;
+use crate::agent::freshness::Freshness;
 use crate::flow::agent::file::{FileFacts, examine};
+use crate::flow::agent::fresh::{still_fresh, vouched};
 use crate::flow::agent::lines::{Step, Watch, text, text_if};
 use crate::flow::agent::reach::Reach;
-use crate::flow::agent::run::{OpenedRun, open_runs};
-use crate::flow::agent::sync::refresh_facility;
+use crate::flow::agent::run::{OpenedRun, open_run};
 use crate::flow::agent::upload::{Progress, meta_of, upload};
 
 /// A file that is to become a record.
@@ -77,6 +78,8 @@ pub struct Deposited {
     pub records: Vec<DepositLine>,
     /// Bytes of the files.
     pub bytes: u64,
+    /// Who vouched that the keys they were sealed to are the newest; absent if nothing had to be sealed.
+    pub freshness: Option<Freshness>,
 }
 
 /// A file after the first pass.
@@ -99,21 +102,26 @@ pub async fn deposit(
     watch(Step::Total { bytes });
     let mut progress = Progress::new(files.len());
     let mut tries_in_vain = 0;
-    loop {
+    let freshness = loop {
         let before = progress.mark();
-        let Err(error) = deposit_rest(facility, reach, vault, &files, &mut progress, watch).await else { break };
+        let error = match deposit_rest(facility, reach, vault, &files, &mut progress, watch).await {
+            Ok(freshness) => break freshness,
+            Err(error) => error,
+        };
         tries_in_vain = if progress.mark() == before { tries_in_vain + 1 } else { 0 };
         if !worth_another_try(&error) || tries_in_vain >= TRIES_IN_VAIN_MAX {
             return Err(error);
         }
         reach.hang_up();
         tokio::time::sleep(PAUSE * (tries_in_vain + 1)).await;
-    }
+    };
     facility.forget_runs(vault)?;
-    Ok(Deposited { records: progress.into_lines(&files)?, bytes })
+    facility.keep.save_heads()?;
+    Ok(Deposited { records: progress.into_lines(&files)?, bytes, freshness })
 }
 
-/// Everything that is not stored yet, over one session.
+/// Everything that is not stored yet, over one session. Before a run is opened the ledger is fresh: judged for the most
+/// careful kind first, and again when that was too long ago (P-47).
 async fn deposit_rest(
     facility: &mut Facility,
     reach: &mut Reach,
@@ -121,24 +129,29 @@ async fn deposit_rest(
     files: &[Examined],
     progress: &mut Progress,
     watch: Watch<'_>,
-) -> Result<(), AgentError> {
-    refresh_facility(facility, reach, vault).await?;
-    let known = facility.known(vault)?;
-    let session = reach.host(known.link(), known.view()).await?;
+) -> Result<Option<Freshness>, AgentError> {
     let mut by_kind: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
     for (place, file) in files.iter().enumerate().filter(|(place, _)| !progress.is_done(*place)) {
         let kind = Kind { category: file.new.category, sensitivity: file.new.sensitivity };
         by_kind.entry(kind).or_default().push(place);
     }
-    let runs: Vec<OpenedRun> = open_runs(facility, session, vault, by_kind.keys().copied()).await?;
-    for (run, places) in runs.iter().zip(by_kind.values()) {
-        let sent = upload(facility, session, vault, run, files, places, progress, watch).await;
+    let strictest = by_kind.keys().map(|kind| kind.sensitivity).max();
+    let mut fresh: Option<Freshness> = None;
+    for (kind, places) in &by_kind {
+        let now = facility.ambient().now();
+        if !fresh.is_some_and(|fresh| still_fresh(&fresh, kind.sensitivity, now)) {
+            fresh = Some(vouched(facility, reach, vault, strictest.unwrap_or(kind.sensitivity)).await?);
+        }
+        let known = facility.known(vault)?;
+        let session = reach.host(known.link(), known.view()).await?;
+        let run: OpenedRun = open_run(facility, session, vault, *kind).await?;
+        let sent = upload(facility, session, vault, &run, files, places, progress, watch).await;
         if matches!(sent, Err(AgentError::Impossible(Obstacle::File))) {
             facility.forget_runs(vault)?; // P-36: a file changed while it was sealed
         }
         sent?;
     }
-    Ok(())
+    Ok(fresh)
 }
 
 /// The first pass over all files.

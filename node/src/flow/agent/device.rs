@@ -5,7 +5,7 @@ use karute_consent::id::{CollectionId, PartyKey};
 use karute_consent::ledger::EntryKind;
 use karute_consent::sealing::SealingKey;
 use karute_consent::statement::sign;
-use karute_consent::vault::{Authority, Device};
+use karute_consent::vault::{Authority, Device, WitnessSet};
 use serde::Serialize;
 
 use crate::agent::error::{AgentError, HostFault, Missing, Obstacle};
@@ -44,13 +44,14 @@ pub fn join_text(patient: &Patient) -> String {
 pub async fn approve_device(patient: &mut Patient, reach: &mut Reach, join: &str) -> Result<DeviceChanged, AgentError> {
     let join: JoinText = join.parse()?;
     let added = patient.ambient().now();
-    change(patient, reach, join.key, move |devices| {
-        devices.retain(|device| device.key != join.key);
-        devices.push(Device { key: join.key, sealing_key: join.sealing_key.clone(), added });
-        devices.sort_by_key(|device| device.key);
-        Ok(Root::Stays)
+    let changed = change(patient, reach, move |edited| {
+        edited.devices.retain(|device| device.key != join.key);
+        edited.devices.push(Device { key: join.key, sealing_key: join.sealing_key.clone(), added });
+        edited.devices.sort_by_key(|device| device.key);
+        Ok(())
     })
-    .await
+    .await?;
+    Ok(DeviceChanged::new(join.key, changed))
 }
 
 /// On a new device: takes the vault on and reads everything.
@@ -81,14 +82,15 @@ pub async fn remove_device(
     if key == patient.device() {
         return Err(AgentError::Impossible(Obstacle::LastDevice));
     }
-    let changed = change(patient, reach, key, move |devices| {
-        let before = devices.len();
-        devices.retain(|device| device.key != key);
-        if devices.len() == before { Err(AgentError::Unknown(Missing::Device)) } else { Ok(Root::Fresh) }
+    let changed = change(patient, reach, move |edited| {
+        let before = edited.devices.len();
+        edited.devices.retain(|device| device.key != key);
+        edited.root = Root::Fresh;
+        if edited.devices.len() == before { Err(AgentError::Unknown(Missing::Device)) } else { Ok(()) }
     })
     .await;
     let mut changed = match changed {
-        Ok(changed) => changed,
+        Ok(changed) => DeviceChanged::new(key, changed),
         Err(error) => {
             patient.roots.truncate(in_force(patient));
             return Err(error);
@@ -101,19 +103,39 @@ pub async fn remove_device(
     Ok(changed)
 }
 
+/// What the next authority has that the one in force has not.
+pub(super) struct Edited {
+    pub(super) devices: Vec<Device>,
+    /// Other witnesses; absent: those in force stay.
+    pub(super) witness_set: Option<WitnessSet>,
+    root: Root,
+}
+
 /// Whether an authority brings a fresh root.
 enum Root {
     Stays,
     Fresh,
 }
 
-/// Appends the authority that `edit` makes of the devices in force.
-async fn change(
+/// An authority that was appended.
+pub(super) struct Changed {
+    /// Entries of the ledger.
+    pub(super) size: u64,
+    link: String,
+}
+
+impl DeviceChanged {
+    fn new(key: PartyKey, Changed { size, link }: Changed) -> Self {
+        Self { key, size, link, rotated: Vec::new(), resealed: 0 }
+    }
+}
+
+/// Appends the authority that `edit` makes of the one in force.
+pub(super) async fn change(
     patient: &mut Patient,
     reach: &mut Reach,
-    key: PartyKey,
-    edit: impl Fn(&mut Vec<Device>) -> Result<Root, AgentError>,
-) -> Result<DeviceChanged, AgentError> {
+    edit: impl Fn(&mut Edited) -> Result<(), AgentError>,
+) -> Result<Changed, AgentError> {
     if !patient.holds_identity() {
         return Err(AgentError::Unknown(Missing::Identity));
     }
@@ -121,11 +143,12 @@ async fn change(
         patient.roots.truncate(in_force(patient)); // a root that lost the race must not be taken for one in force
         refresh_patient(patient, reach).await?;
         let before = patient.view()?.state()?.authority().ok_or(AgentError::Unknown(Missing::Vault))?.payload().clone();
-        let mut devices = before.devices.clone();
-        if let Root::Fresh = edit(&mut devices)? {
+        let mut edited = Edited { devices: before.devices.clone(), witness_set: None, root: Root::Stays };
+        edit(&mut edited)?;
+        if let Root::Fresh = edited.root {
             draw_root(patient);
         }
-        let draft = authority_after(patient, &before, devices)?;
+        let draft = authority_after(patient, &before, edited)?;
         let link = patient.link().cloned().ok_or(AgentError::Unknown(Missing::Vault))?;
         let session = reach.host(&link, patient.view()?).await?;
         let appended = append(patient, session, vec![draft], None).await;
@@ -133,8 +156,7 @@ async fn change(
             continue;
         }
         appended?;
-        let size = patient.view()?.size();
-        return Ok(DeviceChanged { key, size, link: link.to_string(), rotated: Vec::new(), resealed: 0 });
+        return Ok(Changed { size: patient.view()?.size(), link: link.to_string() });
     }
     Err(AgentError::Fault(HostFault::Conflict))
 }
@@ -145,8 +167,9 @@ fn in_force(patient: &Patient) -> usize {
     authority.map_or(0, |authority| authority.payload().root_number.0 as usize + 1)
 }
 
-/// The authority after `before` with these devices and the newest root kept here, signed by the identity key.
-fn authority_after(patient: &Patient, before: &Authority, devices: Vec<Device>) -> Result<Draft, AgentError> {
+/// The authority after `before` with what was edited and the newest root kept here, signed by the identity key.
+fn authority_after(patient: &Patient, before: &Authority, edited: Edited) -> Result<Draft, AgentError> {
+    let Edited { devices, witness_set, .. } = edited;
     let number = before.number.next().ok_or(AgentError::Impossible(Obstacle::Limit))?;
     let recovery: &SealingKey = &before.recovery;
     let (roots, list) = root_packages(patient, number, &devices, recovery)?;
@@ -163,6 +186,7 @@ fn authority_after(patient: &Patient, before: &Authority, devices: Vec<Device>) 
         recovery: recovery.clone(),
         root_number: newest.number(),
         roots,
+        witness_set,
     };
     let identity = patient.identity.as_ref().ok_or(AgentError::Unknown(Missing::Identity))?;
     let authority = sign(authority, identity).map_err(|_| AgentError::Impossible(Obstacle::Value))?;

@@ -31,7 +31,7 @@ use crate::flow::agent::fetch::{Query, choose, wanted};
 use crate::flow::agent::holding::holder_keyring;
 use crate::flow::agent::lines::{Destination, Step, Watch, text};
 use crate::flow::agent::reach::{Reach, Wanted};
-use crate::flow::agent::reading::{Reader, ShownRecord, permitted};
+use crate::flow::agent::reading::{Reader, ShownRecord, explained, permitted};
 use crate::flow::agent::receipt::keep_receipt;
 use crate::flow::agent::roots::device_keyring;
 use crate::flow::agent::session::{Incoming, Pending, Session};
@@ -192,7 +192,11 @@ impl<'a> Parting<'a> {
         self.receipts.push(permitted.receipt);
         match pending.message().await? {
             Message::RecordAnswer(answer) => Ok((pending, *answer)),
-            Message::Tombstone(_) | Message::End(_) => Err(AgentError::Unknown(Missing::Record)),
+            Message::Tombstone(gone) => {
+                explained(self.source.view, &gone)?;
+                Err(AgentError::Unknown(Missing::Record))
+            }
+            Message::End(_) => Err(AgentError::Unknown(Missing::Record)),
             _ => Err(AgentError::Malformed("answer to a fetch")),
         }
     }

@@ -21,7 +21,7 @@ use crate::flow::agent::download::{PARTIAL_ENDING, Receiving};
 use crate::flow::agent::file::in_thread;
 use crate::flow::agent::lines::{Destination, Fetched, Step, Watch};
 use crate::flow::agent::reach::{Reach, Wanted};
-use crate::flow::agent::reading::{Reader, ShownRecord, permitted};
+use crate::flow::agent::reading::{Reader, ShownRecord, explained, permitted};
 use crate::flow::agent::session::{Incoming, Pending, Session};
 use crate::flow::agent::source::{Copies, Signed, Source};
 use crate::home::{read_bounded, write_atomic, write_private};
@@ -154,7 +154,10 @@ impl<'a> Fetching<'a> {
                         .await?;
                 }
                 // Erased, withdrawn or moved meanwhile: it counts, and there is nothing to open.
-                Message::Tombstone(_) => came += 1,
+                Message::Tombstone(gone) => {
+                    explained(self.source.view, &gone)?;
+                    came += 1;
+                }
                 Message::End(end) if end.count == came => return whole(&permitted, came),
                 _ => return Err(AgentError::Malformed("answer to a fetch")),
             }

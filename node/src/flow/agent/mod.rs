@@ -6,24 +6,29 @@
 //!
 //! | who | deeds |
 //! |---|---|
-//! | patient | [`create`], [`sync`], [`status`], [`records`], [`show`], [`fetch_range`], [`erase`], [`requests`], [`approve`], [`grant`], [`grants`], [`revoke`], [`device`], [`recover`], [`audit`] |
+//! | patient | [`create`], [`sync`], [`status`], [`records`], [`show`], [`fetch_range`], [`erase`], [`requests`], [`approve`], [`grant`], [`grants`], [`revoke`], [`device`], [`witnesses`], [`recover`], [`audit`], [`auditing`] |
 //! | facility | [`sync`], [`mod@ask`], [`deposit`], [`withdraw`], [`list`], [`fetch`], [`fetch_range`], [`delegate`], [`receipts`] |
 
 mod append;
 pub mod approve;
 pub mod ask;
 pub mod audit;
+pub mod auditing;
+mod check_receipts;
 mod collections;
+pub mod convict;
 pub mod create;
 pub mod delegate;
 pub mod deposit;
 pub mod device;
 mod download;
 pub mod erase;
+pub mod export;
 pub mod fetch;
 pub mod fetch_range;
 mod fetching;
 mod file;
+mod fresh;
 pub mod grant;
 pub mod grants;
 mod holding;
@@ -46,12 +51,15 @@ mod roots;
 mod rotate;
 mod run;
 pub mod session;
+mod settle;
 pub mod show;
 mod source;
 pub mod status;
 pub mod sync;
 mod upload;
+pub mod watch;
 pub mod withdraw;
+pub mod witnesses;
 
 #[cfg(test)]
 mod tests;

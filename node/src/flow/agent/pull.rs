@@ -28,6 +28,34 @@ pub(super) struct Pulled {
     checkpoint: CheckpointText,
 }
 
+/// Why nothing was read that could be accepted.
+pub(super) enum NotPulled {
+    /// Something else is wrong.
+    Failed(AgentError),
+    /// The host shows a ledger that does not extend the one accepted before.
+    OtherLedger {
+        /// What it signed for it.
+        signed: CheckpointText,
+        /// The head of what was read, every entry of it.
+        read: Head,
+    },
+}
+
+impl From<AgentError> for NotPulled {
+    fn from(error: AgentError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<NotPulled> for AgentError {
+    fn from(not: NotPulled) -> Self {
+        match not {
+            NotPulled::Failed(error) => error,
+            NotPulled::OtherLedger { .. } => Self::unproven(Unproven::OlderHead),
+        }
+    }
+}
+
 /// Reads what a party is shown of the ledger from the view's size on. `floor` is a head that was accepted before: what is
 /// read must extend it.
 pub(super) async fn pull(
@@ -36,19 +64,20 @@ pub(super) async fn pull(
     signer: &Identity,
     view: &VaultView,
     floor: Option<Head>,
-) -> Result<Pulled, AgentError> {
+) -> Result<Pulled, NotPulled> {
     let request = session.sync_request(ambient, signer, view)?.to_unverified();
     let pending = session.start(Sync { request, from: LedgerSize(view.size()) }).await?;
     gather(pending, view, floor).await
 }
 
 /// Reads charter and authorities, which everybody is shown who knows the vault's id. The view must be empty.
-pub(super) async fn pull_face(session: &mut Session, view: &VaultView) -> Result<Pulled, AgentError> {
+pub(super) async fn pull_face(session: &mut Session, view: &VaultView) -> Result<Pulled, NotPulled> {
     let pending = session.start(Face { vault: view.vault() }).await?;
     gather(pending, view, None).await
 }
 
-async fn gather(mut pending: Pending, view: &VaultView, floor: Option<Head>) -> Result<Pulled, AgentError> {
+async fn gather(mut pending: Pending, view: &VaultView, floor: Option<Head>) -> Result<Pulled, NotPulled> {
+    let mut forked = false;
     let (mut trial, mut items) = (view.trial(), Vec::new());
     let (mut packages, mut answers) = (Vec::new(), Vec::new());
     let mut attachments: Vec<Octets> = Vec::new();
@@ -61,9 +90,8 @@ async fn gather(mut pending: Pending, view: &VaultView, floor: Option<Head>) -> 
             Message::Item(item) => {
                 let item = join(*item, std::mem::take(&mut attachments));
                 trial.push(&item)?;
-                if floor.is_some_and(|floor| floor.size == trial.size() && floor != trial.head()) {
-                    return Err(AgentError::unproven(Unproven::OlderHead));
-                }
+                // Read on: the host's signature below another ledger is the evidence.
+                forked |= floor.is_some_and(|floor| floor.size == trial.size() && floor != trial.head());
                 items.push(item);
                 continue;
             }
@@ -77,10 +105,10 @@ async fn gather(mut pending: Pending, view: &VaultView, floor: Option<Head>) -> 
             }
             Message::Synced(synced) => (synced.checkpoint, synced.size),
             Message::Faced(faced) => (faced.checkpoint, faced.size),
-            _ => return Err(AgentError::Malformed("answer to a sync")),
+            _ => return Err(AgentError::Malformed("answer to a sync").into()),
         };
-        if size.0 != trial.size() || floor.is_some_and(|floor| trial.size() < floor.size) {
-            return Err(AgentError::unproven(Unproven::OlderHead));
+        if forked || size.0 != trial.size() || floor.is_some_and(|floor| trial.size() < floor.size) {
+            return Err(NotPulled::OtherLedger { signed: checkpoint, read: trial.head() });
         }
         return Ok(Pulled { trial, items, packages, answers, checkpoint });
     }

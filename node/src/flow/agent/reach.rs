@@ -1,5 +1,7 @@
 //! The way to a vault's home host: one session, opened when first needed and opened again after a cut.
 
+use std::time::Duration;
+
 use karute_consent::encoding::to_bytes;
 use karute_consent::id::{NodeId, RequestId, StatementId};
 use karute_consent::party::Identity;
@@ -9,6 +11,7 @@ use karute_consent::scope::Action;
 use karute_consent::statement::{Verified, sign};
 use karute_consent::tree::digest_of;
 use karute_protocol::hpke::Sealed;
+use karute_protocol::trail::CheckpointText;
 
 use crate::agent::connect::Connect;
 use crate::agent::error::{AgentError, Obstacle, Unproven};
@@ -22,6 +25,10 @@ pub struct Reach {
     connect: Connect,
     /// The addresses it was opened at, and the session.
     open: Option<(Vec<String>, Session)>,
+    /// Heads of trails that the next hello tells.
+    tells: Vec<CheckpointText>,
+    /// How long to wait for witnesses.
+    patience: Duration,
 }
 
 /// What a request asks for; the rest of it is of the session.
@@ -59,7 +66,27 @@ impl Wanted {
 impl Reach {
     /// A way to hosts; nothing is connected yet.
     pub fn new(connect: Connect) -> Self {
-        Self { connect, open: None }
+        Self { connect, open: None, tells: Vec::new(), patience: PATIENCE }
+    }
+
+    /// A second way to the same hosts, with a session of its own.
+    pub(super) fn beside(&self) -> Self {
+        Self { patience: self.patience, ..Self::new(self.connect.clone()) }
+    }
+
+    /// Waits for witnesses for no longer than this.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// How long to wait for witnesses that have not seen the newest head yet.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Which heads the next hello tells.
+    pub(super) fn tell(&mut self, heads: Vec<CheckpointText>) {
+        self.tells = heads;
     }
 
     /// A session with whoever answers at these addresses.
@@ -68,7 +95,7 @@ impl Reach {
         if !reusable {
             self.open = None;
             let line = self.connect.open(addresses).await.map_err(AgentError::Unreachable)?;
-            self.open = Some((addresses.to_vec(), Session::open(line).await?));
+            self.open = Some((addresses.to_vec(), Session::open(line, self.tells.clone()).await?));
         }
         match &mut self.open {
             Some((_, session)) => Ok(session),
@@ -138,3 +165,6 @@ impl Session {
         self.request(ambient, signer, view, &Wanted::sync(), None)
     }
 }
+
+/// How long a deed waits for witnesses that have not seen the newest head yet.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use karute_consent::id::{CollectionId, Generation, RecordId, RequestId};
+use karute_consent::id::{CollectionId, Generation, RecordId, StatementId};
 use karute_consent::request::Request;
 use karute_consent::scope::Action;
 use karute_consent::statement::{Unverified, Verified};
 use karute_consent::tree::digest_of;
-use karute_protocol::message::{List, Listed, Message, Permitted, RecordAnswer, Tombstone};
+use karute_protocol::message::{List, Listed, Message, Permitted, RecordAnswer, Removal, Tombstone};
 use karute_protocol::record::keys::RecordKeys;
 use karute_protocol::record::{Header, Meta, SealedMeta};
 use karute_protocol::run::{ReWrap, Run};
@@ -178,12 +178,13 @@ pub(super) async fn read_list(
                 each(Shown::Record(Box::new(record)))?;
             }
             Message::Tombstone(gone) => {
-                let Tombstone { collection, generation, number, reason } = *gone;
+                explained(view, &gone)?;
+                let Tombstone { collection, generation, number, reason, .. } = *gone;
                 counted.note((collection, generation), number.0, &[0; 32])?;
                 each(Shown::Gone(GoneLine { collection, generation, number: number.0, reason }))?;
             }
             Message::Listed(listed) => {
-                let complete = counted.agree(view, *listed, request.payload().id, node, extent)?;
+                let complete = counted.agree(view, *listed, request.id(), node, extent)?;
                 return Ok((complete, permitted));
             }
             _ => return Err(AgentError::Malformed("answer to a list")),
@@ -201,10 +202,24 @@ pub(super) fn permitted(
     let Message::Permitted(permitted) = answer else { return Err(AgentError::Malformed("answer to a request")) };
     accept_receipt(view, &permitted.receipt, node)?;
     let event = &permitted.receipt.event;
-    if event.request != Some(request.id) || event.outcome.0 != 0 {
+    let asked = event.check_request(view.vault(), node).map_err(|_| AgentError::unproven(Unproven::Receipt))?; // P-39
+    let same = asked.is_some_and(|asked| asked.payload() == request);
+    if !same || event.outcome.0 != 0 {
         return Err(AgentError::unproven(Unproven::Receipt));
     }
     Ok(*permitted)
+}
+
+/// A record that is erased or withdrawn comes with the statement of who had that done (P-42): a device of the vault, or a
+/// depositor. That it was this record's depositor is known to who has the receipt of its deposit.
+pub(super) fn explained(view: &VaultView, gone: &Tombstone) -> Result<(), AgentError> {
+    let removal = gone.removal(view.vault()).map_err(|_| AgentError::unproven(Unproven::Tombstone))?;
+    match removal {
+        Removal::Erased(erasure) if !view.was_device(erasure.signer()) => {
+            Err(AgentError::unproven(Unproven::Tombstone))
+        }
+        Removal::Erased(_) | Removal::Withdrawn(_) | Removal::Moved => Ok(()),
+    }
 }
 
 /// Numbers seen in each place, and the header ids in the order they came.
@@ -239,7 +254,7 @@ impl Counted {
         &self,
         view: &VaultView,
         listed: Listed,
-        request: RequestId,
+        request: StatementId,
         node: karute_consent::id::NodeId,
         extent: Extent,
     ) -> Result<bool, AgentError> {

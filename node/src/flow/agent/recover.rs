@@ -100,7 +100,8 @@ async fn read_as_next_identity(
     let mut view = VaultView::new(link.vault());
     let session = reach.host(link, &view).await?;
     let node = session.node();
-    let pulled = pull(session, patient.ambient(), identity, &view, None).await.map_err(|error| match error {
+    let pulled = pull(session, patient.ambient(), identity, &view, None).await;
+    let pulled = pulled.map_err(|not| match AgentError::from(not) {
         AgentError::Refused => AgentError::Impossible(Obstacle::OtherRecoveryCode),
         other => other,
     })?;
@@ -135,6 +136,7 @@ async fn take_over(
         recovery,
         root_number: newest.number(),
         roots,
+        witness_set: None,
     };
     let authority = sign(authority, identity).map_err(|_| AgentError::Impossible(Obstacle::Value))?;
     let draft = Draft::new(EntryKind::Authority, &authority, vec![list], By::Identity);

@@ -16,6 +16,7 @@ use crate::flow::agent::lines::{text, texts};
 use crate::flow::agent::reach::Reach;
 use crate::flow::agent::rotate::{finish_turn, turn};
 use crate::flow::agent::sync::refresh_patient;
+use crate::flow::agent::witnesses::{Witnessing, until_witnessed};
 
 /// What is to be revoked.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +40,8 @@ pub struct Levels {
     pub rotated: bool,
     /// Who remains has the new keys.
     pub resealed: bool,
+    /// The quorum of the vault's witnesses signed a ledger that has it: soon the old keys pass with no depositor.
+    pub witnessed: bool,
 }
 
 /// What a revocation did.
@@ -56,6 +59,8 @@ pub struct Revoked {
     pub resealed: u64,
     /// Entries of the ledger.
     pub size: u64,
+    /// What the witnesses said of the ledger that has the revocation.
+    pub witnesses: Witnessing,
     /// What kept it from coming further, if something did; the next sync goes on from there.
     pub stopped: Option<String>,
 }
@@ -74,7 +79,15 @@ pub async fn revoke(patient: &mut Patient, reach: &mut Reach, end: Revoke) -> Re
     let revocation = sign(revocation, &patient.device).map_err(|_| AgentError::Impossible(Obstacle::Value))?;
     refuse_at_once(patient, reach, &revocation).await?;
     let levels = Levels { signed: true, refused: true, ..Levels::default() };
-    let mut revoked = Revoked { grant: end.grant, levels, rotated: Vec::new(), resealed: 0, size: 0, stopped: None };
+    let mut revoked = Revoked {
+        grant: end.grant,
+        levels,
+        rotated: Vec::new(),
+        resealed: 0,
+        size: 0,
+        witnesses: Witnessing::default(),
+        stopped: None,
+    };
     // The home host writes a revocation that it refuses by into the ledger itself.
     let went_on = go_on(patient, reach, &revocation, &mut revoked).await;
     revoked.stopped = went_on.err().map(|error| error.to_string());
@@ -83,6 +96,15 @@ pub async fn revoke(patient: &mut Patient, reach: &mut Reach, end: Revoke) -> Re
     let waits = touched.iter().any(|collection| state.is_pending(*collection));
     revoked.levels.rotated = revoked.levels.appended && !waits;
     revoked.levels.resealed = revoked.levels.rotated && revoked.stopped.is_none();
+    if revoked.levels.appended {
+        match until_witnessed(patient, reach).await {
+            Ok(found) => revoked.witnesses = found,
+            // That the host lies is told before anything else.
+            Err(lied @ AgentError::Lied { .. }) => return Err(lied),
+            Err(error) => drop(revoked.stopped.get_or_insert(error.to_string())),
+        }
+    }
+    revoked.levels.witnessed = revoked.witnesses.witnessed_at.is_some();
     revoked.size = patient.view()?.size();
     Ok(revoked)
 }

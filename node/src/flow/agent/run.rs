@@ -34,25 +34,22 @@ struct Target {
     grant: StatementId,
 }
 
-/// Opens one run for each kind, in their order. A kept run of the same place goes on.
-pub(super) async fn open_runs(
+/// Opens a run for a kind of data. A kept run of the same place goes on. The caller has made sure that the ledger held is
+/// fresh for that kind (P-47).
+pub(super) async fn open_run(
     facility: &mut Facility,
     session: &mut Session,
     vault: VaultId,
-    kinds: impl Iterator<Item = Kind>,
-) -> Result<Vec<OpenedRun>, AgentError> {
+    kind: Kind,
+) -> Result<OpenedRun, AgentError> {
     let grants = held_grants(facility, vault, Action::Deposit)?;
-    let mut runs: Vec<OpenedRun> = Vec::new();
-    for kind in kinds {
-        let (grant, collection) = choose(&grants, kind)?;
-        let target = target(facility, session, vault, grant, collection).await?;
-        let opened = kept_or_new(facility, vault, &target)?;
-        match session.ask(OpenRun { run: opened.run.to_unverified() }).await? {
-            Message::Done(_) => runs.push(opened),
-            _ => return Err(AgentError::Malformed("answer to a run")),
-        }
+    let (grant, collection) = choose(&grants, kind)?;
+    let target = target(facility, session, vault, grant, collection).await?;
+    let opened = kept_or_new(facility, vault, &target)?;
+    match session.ask(OpenRun { run: opened.run.to_unverified() }).await? {
+        Message::Done(_) => Ok(opened),
+        _ => Err(AgentError::Malformed("answer to a run")),
     }
-    Ok(runs)
 }
 
 /// The grant for a kind of data and its collection there; any deposit grant and the inbox for a kind that none names.

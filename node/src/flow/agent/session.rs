@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use karute_consent::id::{Challenge, NodeId};
 use karute_protocol::message::{Hello, Message, Version};
+use karute_protocol::trail::CheckpointText;
 use tokio::io::AsyncRead;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -30,6 +31,8 @@ pub struct Session {
     pub(super) sequence: u64,
     peer: Vec<u8>,
     host: HostFacts,
+    /// Checkpoints that the host told in its welcome, not verified, until somebody looks at them.
+    told: Vec<CheckpointText>,
 }
 
 /// What the host said of itself in its hello. Believed by nobody until a vault's authority names the node.
@@ -70,8 +73,8 @@ pub enum Incoming {
 }
 
 impl Session {
-    /// Says hello on a new stream.
-    pub async fn open(line: Line) -> Result<Self, AgentError> {
+    /// Says hello on a new stream, with the heads of trails that this agent tells whoever it meets (P-49).
+    pub async fn open(line: Line, heads: Vec<CheckpointText>) -> Result<Self, AgentError> {
         let (source, sink) = tokio::io::split(line.stream);
         let (outbox, _) = Outbox::start(FrameWriter::new(sink));
         let waiting = Arc::new(Waiting::default());
@@ -85,11 +88,13 @@ impl Session {
             sequence: 0,
             peer: line.peer,
             host: HostFacts { node: NodeId::from_bytes([0; 32]), challenge: Challenge::from_bytes([0; 32]) },
+            told: Vec::new(),
         };
-        let hello = Hello { versions: vec![VERSION], heads: Vec::new() };
+        let hello = Hello { versions: vec![VERSION], heads };
         match session.ask(hello).await? {
             Message::Welcome(welcome) if welcome.version == VERSION => {
                 session.host = HostFacts { node: welcome.node, challenge: welcome.challenge };
+                session.told = welcome.heads;
                 Ok(session)
             }
             _ => Err(AgentError::Malformed("hello")),
@@ -101,6 +106,11 @@ impl Session {
         &self.host
     }
 
+    /// What the host told in its welcome of trails, its own among them; gives it once. Nothing of it is verified.
+    pub(super) fn take_told(&mut self) -> Vec<CheckpointText> {
+        std::mem::take(&mut self.told)
+    }
+
     /// This end's transport key, as requests name it.
     pub fn peer(&self) -> &[u8] {
         &self.peer
@@ -109,6 +119,11 @@ impl Session {
     /// Whether the stream was still good when last looked at.
     pub fn is_open(&self) -> bool {
         !self.waiting.asked.lock().unwrap_or_else(PoisonError::into_inner).ended
+    }
+
+    /// Whether no request was signed in it yet: the host knows of no right of whoever is here.
+    pub(super) fn is_new(&self) -> bool {
+        self.sequence == 0
     }
 
     /// Sends a message that has one answer, and waits for it.
@@ -150,7 +165,11 @@ impl Drop for Session {
 impl Pending {
     /// The next frame of the answer.
     pub async fn next(&mut self) -> Result<Incoming, AgentError> {
-        read(timeout(ANSWER_TIME, self.frames.recv()).await.map_err(|_| timed_out())?.ok_or_else(cut)?)
+        self.next_within(ANSWER_TIME).await
+    }
+
+    async fn next_within(&mut self, time: Duration) -> Result<Incoming, AgentError> {
+        read(timeout(time, self.frames.recv()).await.map_err(|_| timed_out())?.ok_or_else(cut)?)
     }
 
     /// Whether the host has said no while this end is still sending.
@@ -163,7 +182,12 @@ impl Pending {
 
     /// The next frame, which must be a message.
     pub async fn message(&mut self) -> Result<Message, AgentError> {
-        match self.next().await? {
+        self.message_within(ANSWER_TIME).await
+    }
+
+    /// The next frame of an answer that goes on for long, waited for as long as this.
+    pub async fn message_within(&mut self, time: Duration) -> Result<Message, AgentError> {
+        match self.next_within(time).await? {
             Incoming::Message(message) => Ok(message),
             Incoming::Piece(_) => Err(AgentError::Malformed("a piece where a message belongs")),
         }

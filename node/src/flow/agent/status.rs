@@ -11,6 +11,7 @@ use crate::agent::patient::Patient;
 use crate::flow::agent::collections::kinds_by_collection;
 use crate::flow::agent::grants::standing;
 use crate::flow::agent::lines::{GrantState, text, text_if};
+use crate::flow::agent::witnesses::{Witnessing, witnessing};
 
 /// The state of a vault as this device last saw it.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +33,10 @@ pub struct PatientStatus {
     pub grants_active: u64,
     /// Whether this device can take in and remove devices.
     pub holds_identity: bool,
+    /// Who vouches for the ledger, and since when.
+    pub witnesses: Witnessing,
+    /// Findings kept here: proofs that a node or a witness lied.
+    pub findings: u64,
 }
 
 /// A device.
@@ -117,5 +122,7 @@ pub fn patient_status(patient: &Patient, now: Timestamp) -> Result<PatientStatus
         collections: collections.collect(),
         grants_active,
         holds_identity: patient.holds_identity(),
+        witnesses: witnessing(&patient.keep, view)?,
+        findings: patient.keep.findings()?.len() as u64,
     })
 }

@@ -2,6 +2,7 @@
 
 use karute_consent::ask::Outcome;
 use karute_consent::id::{AskId, CollectionId, StatementId, VaultId};
+use karute_consent::request::Head;
 use serde::Serialize;
 
 use crate::agent::error::{AgentError, Missing, Unproven};
@@ -14,11 +15,14 @@ use crate::flow::agent::grants::facility_grants;
 use crate::flow::agent::holding::check_packages;
 use crate::flow::agent::lines::{GrantLine, text, text_if, texts};
 use crate::flow::agent::pass_on::pass_on;
-use crate::flow::agent::pull::{pull, pull_face};
+use crate::flow::agent::pull::{NotPulled, Pulled, pull, pull_face};
 use crate::flow::agent::reach::Reach;
 use crate::flow::agent::refile::refile;
 use crate::flow::agent::roots::take_roots;
 use crate::flow::agent::rotate::rotate_pending;
+use crate::flow::agent::session::Session;
+use crate::flow::agent::settle::{Accepted, Settled, refused_ledger, settle};
+use crate::flow::agent::witnesses::{Witnessing, witnessing};
 
 /// What a device's sync did.
 #[derive(Clone, Debug, Serialize)]
@@ -34,6 +38,8 @@ pub struct PatientSync {
     /// Collections that wait for new keys.
     #[serde(serialize_with = "texts")]
     pub pending: Vec<CollectionId>,
+    /// Seconds between the host's clock and this one, if they are too many.
+    pub clock_off_secs: Option<u64>,
 }
 
 /// What a facility's sync found.
@@ -52,6 +58,12 @@ pub struct FacilitySync {
     /// Grants whose keys do not hold: something is wrong, at the patient's or on the way.
     #[serde(serialize_with = "texts")]
     pub complaints: Vec<StatementId>,
+    /// Who vouches for the ledger, and since when.
+    pub witnesses: Witnessing,
+    /// Findings kept here: proofs that a node or a witness lied.
+    pub findings: u64,
+    /// Seconds between the host's clock and this one, if they are too many.
+    pub clock_off_secs: Option<u64>,
 }
 
 /// The patient's answer to an ask.
@@ -74,20 +86,55 @@ pub async fn sync_patient(patient: &mut Patient, reach: &mut Reach) -> Result<Pa
     let resealed = rotate_pending(patient, reach).await?;
     renew_directory(patient, reach).await?;
     let refiled = refile(patient, reach).await?;
+    let settled = settle_patient(patient, reach).await?;
     let view = patient.view()?;
     let pending = view.state()?.pending().collect();
-    Ok(PatientSync { size: view.size(), new_entries, refiled, resealed, pending })
+    let clock_off_secs = settled.clock_off_secs;
+    Ok(PatientSync { size: view.size(), new_entries, refiled, resealed, pending, clock_off_secs })
+}
+
+/// Asks the host, and through it the witnesses, about the newest head of the vault's ledger. A session that has shown no
+/// right in the vault yet, as after a cut, begins with reading it.
+pub(super) async fn settle_patient(patient: &mut Patient, reach: &mut Reach) -> Result<Settled, AgentError> {
+    let link = patient.link().cloned().ok_or(AgentError::Unknown(Missing::Vault))?;
+    if reach.host(&link, patient.view()?).await?.is_new() {
+        refresh_patient(patient, reach).await?;
+    }
+    let accepted = Accepted::of(patient.view()?)?;
+    let session = reach.host(&link, patient.view()?).await?;
+    settle(session, &mut patient.keep, accepted.as_ref()).await
+}
+
+/// The same for a facility.
+pub(super) async fn settle_facility(
+    facility: &mut Facility,
+    reach: &mut Reach,
+    vault: VaultId,
+) -> Result<Settled, AgentError> {
+    let known = facility.known(vault)?;
+    if reach.host(known.link(), known.view()).await?.is_new() {
+        refresh_facility(facility, reach, vault).await?;
+    }
+    let known = facility.known(vault)?;
+    let accepted = Accepted::of(known.view())?;
+    let session = reach.host(known.link(), known.view()).await?;
+    settle(session, &mut facility.keep, accepted.as_ref()).await
 }
 
 /// Reads the ledger and takes roots; nothing is written to the vault.
 pub(super) async fn refresh_patient(patient: &mut Patient, reach: &mut Reach) -> Result<u64, AgentError> {
     let link = patient.link().cloned().ok_or(AgentError::Unknown(Missing::Vault))?;
     let floor = patient.view()?.head();
+    let accepted = Accepted::of(patient.view()?)?;
     if !patient.view()?.is_whole() {
         *patient.view_mut()? = VaultView::new_whole(link.vault()); // what a recovery that was cut off left
     }
+    reach.tell(patient.keep.heads().gossip(patient.view()?.home()));
     let session = reach.host(&link, patient.view()?).await?;
-    let pulled = pull(session, patient.ambient(), &patient.device, patient.view()?, floor).await?;
+    let pulled = match read_on(patient, session, floor).await {
+        Ok(pulled) => pulled,
+        Err(not) => return Err(refused_ledger(session, &mut patient.keep, accepted.as_ref(), not).await),
+    };
     let node = session.node();
     let new_entries = pulled.accept(patient.view_mut()?)?;
     if patient.view()?.home() != Some(node) {
@@ -101,7 +148,24 @@ pub(super) async fn refresh_patient(patient: &mut Patient, reach: &mut Reach) ->
         }
         patient.save_view()?;
     }
+    settle(session, &mut patient.keep, None).await?;
     Ok(new_entries)
+}
+
+/// Reads what follows the known part. Where that does not fit, the whole ledger is read: it shows what the host did.
+async fn read_on(patient: &Patient, session: &mut Session, floor: Option<Head>) -> Result<Pulled, NotPulled> {
+    let (ambient, device) = (patient.ambient(), &patient.device);
+    let not = match pull(session, ambient, device, patient.view()?, floor).await {
+        Err(NotPulled::Failed(AgentError::VerificationFailed { what: Unproven::Ledger })) if floor.is_some() => {
+            AgentError::unproven(Unproven::Ledger)
+        }
+        other => return other,
+    };
+    let whole = VaultView::new_whole(patient.view()?.vault());
+    match pull(session, ambient, device, &whole, floor).await {
+        Err(other @ NotPulled::OtherLedger { .. }) => Err(other),
+        _ => Err(not.into()),
+    }
 }
 
 /// Gives every collection keys for the coming months where few are left.
@@ -131,6 +195,7 @@ pub async fn sync_facility(
     refresh_facility(facility, reach, vault).await?;
     let passed_on = pass_on(facility, reach, vault).await?;
     let checked = check_packages(facility, reach, vault).await?;
+    let settled = settle_facility(facility, reach, vault).await?;
     let view = facility.known(vault)?.view();
     let answers = view.answers.iter().filter_map(|answer| {
         let answer = answer.clone().verify().ok()?;
@@ -145,6 +210,9 @@ pub async fn sync_facility(
         packages: checked.good,
         passed_on,
         complaints: checked.bad,
+        witnesses: witnessing(&facility.keep, view)?,
+        findings: facility.keep.findings()?.len() as u64,
+        clock_off_secs: settled.clock_off_secs,
     })
 }
 
@@ -158,29 +226,23 @@ pub(super) async fn refresh_facility(
     vault: VaultId,
 ) -> Result<u64, AgentError> {
     let known = facility.known(vault)?;
+    reach.tell(facility.keep.heads().gossip(known.view().home()));
     let session = reach.host(known.link(), known.view()).await?;
     let node = session.node();
-    let held = known.view().state().is_ok_and(|state| state.is_holder(facility.party()));
-    let mut fresh = VaultView::new(vault);
-    let floor = known.view().head();
     let before = (known.view().size(), known.view().packages.len(), known.view().answers.len());
-    let (ambient, me) = (facility.ambient(), &facility.identity);
-    let pulled = match held {
-        true => match pull(session, ambient, me, known.view(), None).await {
-            Err(AgentError::VerificationFailed { what: Unproven::Ledger }) => None,
-            other => Some(other?),
-        },
-        false => None,
+    let accepted = Accepted::of(known.view())?;
+    let pulled = match read_part(facility, session, vault).await {
+        Ok(pulled) => pulled,
+        Err(not) => return Err(refused_ledger(session, &mut facility.keep, accepted.as_ref(), not).await),
     };
     let new_entries = match pulled {
-        Some(pulled) => pulled.accept(&mut facility.known_mut(vault)?.view)?,
-        None => {
-            let pulled = pull(session, ambient, me, &fresh, floor).await?;
+        Part::After(pulled) => pulled.accept(&mut facility.known_mut(vault)?.view)?,
+        Part::Anew(pulled, mut fresh) => {
             let known = facility.known_mut(vault)?;
             fresh.packages = std::mem::take(&mut known.view.packages);
             fresh.answers = std::mem::take(&mut known.view.answers);
             pulled.accept(&mut fresh)?;
-            known.view = fresh;
+            known.view = *fresh;
             known.view.size()
         }
     };
@@ -191,7 +253,29 @@ pub(super) async fn refresh_facility(
     if before != (view.size(), view.packages.len(), view.answers.len()) {
         facility.save_view(vault)?;
     }
+    settle(session, &mut facility.keep, None).await?;
     Ok(new_entries)
+}
+
+/// What a facility read.
+enum Part {
+    /// What follows the known part.
+    After(Pulled),
+    /// Everything that it is shown, for a view that is empty.
+    Anew(Pulled, Box<VaultView>),
+}
+
+async fn read_part(facility: &Facility, session: &mut Session, vault: VaultId) -> Result<Part, NotPulled> {
+    let (known, ambient, me) = (facility.known(vault)?, facility.ambient(), &facility.identity);
+    if known.view().state().is_ok_and(|state| state.is_holder(facility.party())) {
+        match pull(session, ambient, me, known.view(), None).await {
+            Err(NotPulled::Failed(AgentError::VerificationFailed { what: Unproven::Ledger })) => {}
+            other => return other.map(Part::After),
+        }
+    }
+    let fresh = VaultView::new(vault);
+    let pulled = pull(session, ambient, me, &fresh, known.view().head()).await?;
+    Ok(Part::Anew(pulled, Box::new(fresh)))
 }
 
 /// Reads charter and authorities of a vault that this facility has no right in yet.
@@ -200,8 +284,10 @@ pub(super) async fn meet(facility: &mut Facility, reach: &mut Reach, vault: Vaul
         return Ok(());
     }
     let known = facility.known(vault)?;
+    reach.tell(facility.keep.heads().gossip(None));
     let session = reach.host(known.link(), known.view()).await?;
     let pulled = pull_face(session, known.view()).await?;
     pulled.accept(&mut facility.known_mut(vault)?.view)?;
-    facility.save_view(vault)
+    facility.save_view(vault)?;
+    settle(session, &mut facility.keep, None).await.map(|_| ()) // no request about the vault was permitted yet
 }

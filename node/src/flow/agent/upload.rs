@@ -16,6 +16,7 @@ use karute_protocol::wire::{ByteCount, Octets};
 
 use crate::agent::error::{AgentError, Obstacle, Unproven};
 use crate::agent::facility::Facility;
+use crate::agent::heads::Shown;
 use crate::flow::agent::deposit::{DepositLine, Examined};
 use crate::flow::agent::file;
 use crate::flow::agent::lines::{Step, Watch};
@@ -239,13 +240,15 @@ fn accept_known(
     file: &Examined,
     receipt: &Receipt,
 ) -> Result<DepositLine, AgentError> {
-    accept_receipt(facility.known(vault)?.view(), receipt, session.node())?;
+    let head = accept_receipt(facility.known(vault)?.view(), receipt, session.node())?;
     let me: PartyKey = facility.party();
     let event = &receipt.event;
     if event.kind != EventKind::Deposit || event.party != me || event.records != [file.record] {
         return Err(AgentError::unproven(Unproven::Receipt));
     }
     let name = keep_receipt(&mut facility.keep, receipt)?;
+    let now = facility.ambient().now();
+    facility.keep.heads_mut().hear(session.node(), Shown::new(head, &receipt.checkpoint), now);
     Ok(DepositLine {
         path: file.new.path.clone(),
         record: file.record,

@@ -3,12 +3,13 @@
 //! No request is needed: every item is signed by who may sign it, and the ledger's rules judge it. An item without an
 //! entry is a child grant that the home host is asked to put into the order (C-24).
 
-use std::collections::BTreeSet;
-
-use karute_consent::id::{Digest, PartyKey, RecordId, VaultId};
+use karute_consent::id::{Digest, PartyKey, VaultId};
 use karute_consent::ledger::{Body, Entry, EntryKind, Item, LedgerState, View, body_hash};
 use karute_consent::policy::DenyReason;
+use karute_consent::request::Head;
+use karute_consent::revocation::Erasure;
 use karute_consent::statement::{Unverified, Verified, sign};
+use karute_consent::tree::root_of;
 use karute_protocol::directory::verify_attachments;
 use karute_protocol::message::{Append, AppendItem, Appended, FaultCode};
 use karute_protocol::trail::{Event, EventKind};
@@ -55,8 +56,10 @@ pub(super) async fn append(cx: Context, answer: Answer, message: Append) -> Resu
             }
         }
     };
-    // Answer.
+    // Answer, when nothing is on its way any more that was permitted only before (P-43).
+    host.settle(vault).await?;
     session.attachments.forget(&named);
+    host.cosign_what_binds(vault, size.0)?;
     let checkpoint = host.ledger_checkpoint(vault)?;
     answer.send(Appended { checkpoint, receipt: super::last_receipt(done)? }).await
 }
@@ -105,11 +108,13 @@ impl Host {
         let (first, rest) = items.split_first().ok_or(Turned::Fault(FaultCode::Malformed))?;
         let refused = |_| Turned::Fault(FaultCode::Malformed);
         let mut state = LedgerState::begin(first).map_err(refused)?;
-        let mut notes = vec![self.append_note(session, &state, first)?];
+        let nothing = Head { size: 0, root: root_of::<[u8; 0]>(&[]) };
+        let mut notes = vec![self.append_note(session, nothing, first)?];
         for item in rest {
             self.check_directory(&state, item)?;
+            let head = state.head();
             state.apply(item, View::Append).map_err(refused)?;
-            notes.push(self.append_note(session, &state, item)?);
+            notes.push(self.append_note(session, head, item)?);
         }
         if state.vault() != vault || state.home() != Some(self.node()) {
             return Err(Turned::Fault(FaultCode::NotInForce));
@@ -133,17 +138,17 @@ impl Host {
             }
             self.check_directory(&state, &item)?;
             let signer = signer_of(&item)?;
+            let head = state.head();
             state.apply(&item, View::Append).map_err(|error| {
                 tracing::debug!(%error, "an item was refused");
                 Unfit::Refused(signer)
             })?;
-            notes.push(self.append_note(session, &state, &item)?);
-            let erased = erased_by(&item)?;
+            notes.push(self.append_note(session, head, &item)?);
+            let erasure = erasure_of(&item)?;
             effects.push(Effect::Append(Box::new(item)));
-            if let Some((signer, records)) = erased {
-                let records: Vec<RecordId> = records.into_iter().collect();
-                notes.push(self.note(erasure_event(session, &state, signer, &records)));
-                effects.push(Effect::Remove(Removal { records, reason: TombstoneReason::Erased, statement: None }));
+            if let Some(erasure) = erasure {
+                notes.push(self.note(erasure_event(session, &state, &erasure)));
+                effects.extend(erased_by(erasure));
             }
         }
         Ok((effects, notes))
@@ -187,10 +192,11 @@ impl Host {
         verify_attachments(directory.payload(), before, attachments).map(|_| ()).map_err(|_| malformed)
     }
 
-    fn append_note(&self, session: &Session, state: &LedgerState, item: &Item) -> Result<Note, Turned> {
+    /// The event of an item that is decided by a ledger with this head.
+    fn append_note(&self, session: &Session, head: Head, item: &Item) -> Result<Note, Turned> {
         let (entry, _) = item.open().map_err(|_| Turned::Fault(FaultCode::Malformed))?;
         let party = signer_of(item)?;
-        let event = evidence::event(EventKind::LedgerAppend, party, session, state.size());
+        let event = evidence::event_at(EventKind::LedgerAppend, party, session, head);
         Ok(self.note(evidence::about(event, entry.id())))
     }
 }
@@ -224,15 +230,28 @@ fn signer_of(item: &Item) -> Result<PartyKey, Turned> {
     }
 }
 
-/// The records that an item erases, and who signed that.
-fn erased_by(item: &Item) -> Result<Option<(PartyKey, BTreeSet<RecordId>)>, Turned> {
+/// The erasure that an item brings, if it does.
+fn erasure_of(item: &Item) -> Result<Option<Verified<Erasure>>, Turned> {
     match item.open() {
-        Ok((_, Some(Body::Erasure(erasure)))) => Ok(Some((erasure.signer(), erasure.payload().records.clone()))),
+        Ok((_, Some(Body::Erasure(erasure)))) => Ok(Some(erasure)),
         Ok(_) => Ok(None),
         Err(_) => Err(Turned::Fault(FaultCode::Malformed)),
     }
 }
 
-fn erasure_event(session: &Session, state: &LedgerState, signer: PartyKey, records: &[RecordId]) -> Event {
-    evidence::of_records(evidence::event(EventKind::Erasure, signer, session, state.size()), records)
+/// What an erasure takes away.
+fn erased_by(erasure: Verified<Erasure>) -> Vec<Effect> {
+    let (id, statement) = (erasure.id(), erasure.bytes().to_vec());
+    let Erasure { records, events, .. } = erasure.into_payload();
+    let records: Vec<_> = records.into_iter().collect();
+    let events = events.map(|events| Effect::EraseEvents(events.into_iter().collect()));
+    let removal = Removal { records, reason: TombstoneReason::Erased, id, statement };
+    let removal = (!removal.records.is_empty()).then_some(Effect::Remove(removal));
+    removal.into_iter().chain(events).collect()
+}
+
+fn erasure_event(session: &Session, state: &LedgerState, erasure: &Verified<Erasure>) -> Event {
+    let records: Vec<_> = erasure.payload().records.iter().copied().collect();
+    let event = evidence::event(EventKind::Erasure, erasure.signer(), session, state);
+    evidence::of_records(evidence::about(event, erasure.id()), &records)
 }

@@ -31,7 +31,7 @@ pub(super) async fn ask(cx: Context, answer: Answer, message: message::Ask) -> R
         return Err(Turned::Fault(FaultCode::Limit));
     }
     // Commit; the id of another sender's waiting ask is a conflict.
-    let event = evidence::event(EventKind::Ask, sender, session, turn.ledger().size());
+    let event = evidence::event(EventKind::Ask, sender, session, turn.ledger());
     let note = host.note(evidence::about(event, envelope.id()));
     let new =
         NewAsk { ask: envelope.payload().id, sender, envelope: envelope.bytes().to_vec(), sealed, received: note.time };
@@ -51,15 +51,15 @@ pub(super) async fn asks(cx: Context, answer: Answer, asked: Admitted) -> Result
     let permit = decided.permit;
     drop(decided.turn);
     // Answer; nothing is committed: the mailbox is the patient's own.
+    let answer = answer.under(host, &permit)?;
     let answered = send_waiting(host, &answer, &permit).await;
-    host.answered(session, &permit, answered).await
+    host.answered(session, &answer, answered).await
 }
 
 async fn send_waiting(host: &Host, answer: &Answer, permit: &Permit) -> Result<(), Turned> {
     let waiting = host.store.asks_waiting(permit.vault())?;
     let count = waiting.len() as u64;
     for ask in waiting {
-        host.still(permit)?;
         let sealed = from_bytes(&ask.sealed, ask.sealed.len()).map_err(|_| Turned::Fault(FaultCode::Storage))?;
         let envelope = Unverified::from_bytes(ask.envelope);
         answer.send(message::WaitingAsk { envelope, sealed, received: ask.received }).await?;
@@ -78,7 +78,7 @@ pub(super) async fn answer_ask(cx: Context, answer: Answer, message: message::An
         return Err(host.refuse_statement(session, turn, reply.signer(), DenyReason::NoGrant).await);
     }
     // Commit.
-    let event = evidence::event(EventKind::Ask, reply.signer(), session, turn.ledger().size());
+    let event = evidence::event(EventKind::Ask, reply.signer(), session, turn.ledger());
     let note = host.note(evidence::about(event, reply.id()));
     let effect = Effect::AnswerAsk(AskReply { ask: reply.payload().ask, statement: reply.bytes().to_vec() });
     let done = turn.commit(vec![effect], vec![note]).await?;

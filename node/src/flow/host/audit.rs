@@ -2,8 +2,9 @@
 
 use karute_consent::policy::Permit;
 use karute_consent::scope::Action;
-use karute_protocol::message::{Listed, TrailItem};
-use karute_protocol::trail::{EventKind, TrailNumber};
+use karute_consent::statement::sign;
+use karute_protocol::message::{FaultCode, Listed, Permitted, TrailItem};
+use karute_protocol::trail::{AuditAnswer, EventKind, Receipt, TrailNumber};
 
 use super::answer::{Answer, Turned};
 use super::decide::Admitted;
@@ -17,29 +18,53 @@ pub(super) async fn audit(cx: Context, answer: Answer, asked: Admitted, from: Tr
     let decided = host.decide(session, &asked, &[Action::Audit]).await?;
     let permit = decided.permit;
     // Commit.
-    let event = evidence::event(EventKind::Audit, permit.party(), session, decided.turn.ledger().size());
+    let event = evidence::event(EventKind::Audit, permit.party(), session, decided.turn.ledger());
     let event = evidence::permitted(event, &permit, None);
-    decided.turn.commit(decided.effects, vec![host.note(event)]).await?;
+    let done = decided.turn.commit(decided.effects, vec![host.note(event)]).await?;
+    let own = super::last_receipt(done)?;
     // Answer.
-    let answered = send_items(host, &answer, &permit, from).await;
-    host.answered(session, &permit, answered).await
+    let answer = answer.under(host, &permit)?;
+    let answered = send_items(host, &answer, &permit, from, own).await;
+    host.answered(session, &answer, answered).await
 }
 
-/// All proofs lead to one head, which covers the event of this audit.
-async fn send_items(host: &Host, answer: &Answer, permit: &Permit, from: TrailNumber) -> Result<(), Turned> {
+/// All proofs lead to one head, which covers the event of this audit; so the last item is the vault's last under it.
+async fn send_items(
+    host: &Host,
+    answer: &Answer,
+    permit: &Permit,
+    from: TrailNumber,
+    own: Receipt,
+) -> Result<(), Turned> {
+    let time = host.now(); // before the head: it covers what was acknowledged until then (P-41)
     let head = host.store.trail_head();
-    let mut next = TrailNumber(from.0.max(1));
+    let mut next = from.clamp(TrailNumber(1), own.leaf.number);
+    answer.send(Permitted { receipt: own, count: 0 }).await?;
     loop {
         let items = host.store.trail_items(permit, next, PAGE_EVENTS, &head)?;
         let Some(last) = items.last() else { break };
         next = TrailNumber(last.leaf.number.0 + 1);
         for item in items {
-            host.still(permit)?;
-            let crate::vault::TrailItem { leaf, salt, event, index, proof } = item;
-            answer.send(TrailItem { leaf, salt, event, index, proof }).await?;
+            answer.send(shown(item)).await?;
         }
     }
-    answer.send(Listed { answer: None, checkpoint: head.text.clone() }).await
+    let said = AuditAnswer {
+        vault: permit.vault(),
+        request: permit.statement().id(),
+        count: TrailNumber(next.0 - 1),
+        time,
+        size: head.size,
+        root: head.root,
+    };
+    let said = sign(said, &host.log).map_err(|_| Turned::Fault(FaultCode::Limit))?;
+    answer.send(Listed { answer: None, checkpoint: head.text.clone(), audit: Some(said.to_unverified()) }).await
+}
+
+/// An event as it travels; of an erased one, the leaf with its proof.
+pub(super) fn shown(item: crate::vault::TrailItem) -> TrailItem {
+    let crate::vault::TrailItem { leaf, content, index, proof } = item;
+    let (salt, event) = content.unzip();
+    TrailItem { leaf, salt, event, index, proof }
 }
 
 /// Events looked up together.

@@ -6,16 +6,17 @@ use karute_protocol::limits::LIST_RECORDS_MAX;
 use karute_protocol::message::{FaultCode, Tombstone};
 use karute_protocol::record::RecordNumber;
 use karute_protocol::trail::PlaceCount;
+use karute_protocol::wire::Octets;
 
 use super::answer::Turned;
-use crate::vault::{Filed, Listed, RecordPlace, RecordRow, Store, TombstoneReason};
+use crate::vault::{Filed, Gone, Listed, RecordPlace, RecordRow, Store, TombstoneReason};
 
 /// One line of an answer. What a record holds is looked up when its turn comes.
 pub(super) enum Line {
     /// A record.
     Record(RecordId),
     /// A number whose record is gone.
-    Gone(Filed, TombstoneReason),
+    Gone(Filed, Gone),
 }
 
 /// Why nothing was chosen.
@@ -37,7 +38,7 @@ pub(super) fn all(store: &Store, permit: &Permit) -> Result<(Vec<PlaceCount>, Ve
             let page = store.list(permit, place, next, PAGE_RECORDS)?;
             lines.extend(page.listed.into_iter().map(|listed| match listed {
                 Listed::Record(row) => Line::Record(row.record()),
-                Listed::Tombstone(filed, reason) => Line::Gone(filed, reason),
+                Listed::Tombstone(filed, gone) => Line::Gone(filed, gone),
             }));
             if lines.len() as u64 > LIST_RECORDS_MAX {
                 return Err(Turned::Fault(FaultCode::Limit));
@@ -71,7 +72,7 @@ pub(super) fn to_read(store: &Store, permit: &Permit, by_request: bool) -> Resul
 /// What is to be said of a record now.
 pub(super) fn line_of(row: &RecordRow) -> Line {
     match row.removed() {
-        Some(reason) => Line::Gone(row.filed(), reason),
+        Some(gone) => Line::Gone(row.filed(), gone),
         None => Line::Record(row.record()),
     }
 }
@@ -85,18 +86,20 @@ pub(super) fn records(lines: &[Line]) -> Vec<RecordId> {
     ids.collect()
 }
 
-/// A tombstone as it stands in a message.
-pub(super) fn tombstone(filed: Filed, reason: TombstoneReason) -> Tombstone {
-    Tombstone {
+/// A tombstone as it stands in a message, with the statement that took the record away (P-42).
+pub(super) fn tombstone(store: &Store, permit: &Permit, filed: Filed, gone: Gone) -> Result<Tombstone, Turned> {
+    let statement = gone.by.map(|id| store.removal_statement(permit, id)).transpose()?;
+    Ok(Tombstone {
         collection: filed.place.collection,
         generation: filed.place.generation,
         number: filed.number,
-        reason: match reason {
+        reason: match gone.reason {
             TombstoneReason::Erased => karute_protocol::message::TombstoneReason::Erased,
             TombstoneReason::Withdrawn => karute_protocol::message::TombstoneReason::Withdrawn,
             TombstoneReason::Moved => karute_protocol::message::TombstoneReason::Moved,
         },
-    }
+        statement: statement.map(Octets::from),
+    })
 }
 
 /// What a tombstone counts as in the digest of a list answer.

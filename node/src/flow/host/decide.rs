@@ -3,7 +3,7 @@
 //! A request is admitted in the order of arrival (its sequence must rise, C-38) and decided while the vault's turn is
 //! held, so that what was decided is still true when it is committed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use karute_consent::id::{PartyKey, RecordId, StatementId, VaultId};
@@ -15,9 +15,10 @@ use karute_consent::statement::{Unverified, Verified};
 use karute_protocol::message::FaultCode;
 use karute_protocol::trail::{Event, EventKind, Outcome};
 
-use super::answer::Turned;
+use super::answer::{Answer, Turned};
 use super::session::Session;
 use super::{Host, REFUSALS_MAX, evidence};
+use crate::net::limits;
 use crate::vault::{Effect, Turn, Use};
 
 /// What the requests of one session have shown so far. Locked for a look only.
@@ -32,8 +33,8 @@ struct Seen {
     known: HashSet<(VaultId, PartyKey)>,
     /// Devices of vaults that had a request permitted here.
     devices: HashSet<(VaultId, PartyKey)>,
-    /// Parties that had a sync permitted here.
-    synced: HashSet<(VaultId, PartyKey)>,
+    /// The last permitted sync of each party.
+    synced: HashMap<(VaultId, PartyKey), Permit>,
 }
 
 /// A request with a good signature, and the highest sequence before it.
@@ -71,14 +72,19 @@ impl Admission {
         self.seen().known.contains(&(vault, party))
     }
 
+    /// Whether anybody had a request about this vault permitted in this session.
+    pub(super) fn knows_vault(&self, vault: VaultId) -> bool {
+        self.seen().known.iter().any(|(known, _)| *known == vault)
+    }
+
     /// Whether this party, as a device of this vault, had a request permitted in this session.
     pub(super) fn knows_device(&self, vault: VaultId, party: PartyKey) -> bool {
         self.seen().devices.contains(&(vault, party))
     }
 
-    /// Vaults and parties that had a sync permitted in this session.
-    pub(super) fn synced(&self) -> Vec<(VaultId, PartyKey)> {
-        self.seen().synced.iter().copied().collect()
+    /// The last sync of each vault and party that was permitted in this session.
+    pub(super) fn synced(&self) -> Vec<Permit> {
+        self.seen().synced.values().cloned().collect()
     }
 
     pub(super) fn refused(&self) {
@@ -93,7 +99,7 @@ impl Admission {
             seen.devices.insert(who);
         }
         if permit.action() == Action::Sync {
-            seen.synced.insert(who);
+            seen.synced.insert(who, permit.clone());
         }
     }
 
@@ -131,27 +137,42 @@ impl Host {
                 let effects = self.cost(&permit, asked, turn.ledger());
                 Ok(Decided { permit, turn, effects })
             }
+            // No request that names another node stands in a trail (P-39).
+            Err(DenyReason::WrongNode) => Err(self.refuse_stranger(session)),
             Err(reason) => Err(self.refuse(session, turn, &admitted.request, reason).await),
         }
     }
 
-    /// Looks at a permit again (C-52).
-    pub(super) fn still(&self, permit: &Permit) -> Result<(), Turned> {
-        let state = self.store.ledger(permit.vault())?.ok_or(Turned::Refused)?;
-        policy::recheck(permit, &state, self.ambient.now()).map_err(Turned::Lapsed)
-    }
-
-    /// Gives what came of an answer; if its permit came to an end meanwhile, that is recorded first.
+    /// Gives what came of an answer under a permit, once the peer has it; if the permit came to an end meanwhile, that is
+    /// recorded first.
     pub(super) async fn answered(
         &self,
         session: &Session,
-        permit: &Permit,
+        answer: &Answer,
         answered: Result<(), Turned>,
     ) -> Result<(), Turned> {
-        match answered {
-            Err(Turned::Lapsed(reason)) => Err(self.refuse_permit(session, permit, reason).await),
-            other => other,
+        match (answer.ended(answered).await, answer.permit()) {
+            (Err(Turned::Lapsed(reason)), Some(permit)) => Err(self.refuse_permit(session, permit, reason).await),
+            (ended, _) => ended,
         }
+    }
+
+    /// Gives what came of one deed under a permit; if that came to an end meanwhile, this is recorded first.
+    pub(super) async fn noted<T>(
+        &self,
+        session: &Session,
+        permit: &Permit,
+        turned: Result<T, Turned>,
+    ) -> Result<T, Turned> {
+        match turned {
+            Err(Turned::Lapsed(reason)) => Err(self.refuse_permit(session, permit, reason).await),
+            turned => turned,
+        }
+    }
+
+    /// Waits until nothing is on its way any more that what is in force now does not permit (P-43).
+    pub(super) async fn settle(&self, vault: VaultId) -> Result<(), Turned> {
+        Ok(self.store.settle(vault, self.now(), limits::HANDOVER_TIME).await?)
     }
 
     /// Refuses something that a party asked for under a permit of this session, or what is left of it.
@@ -170,9 +191,10 @@ impl Host {
         permit: &Permit,
         reason: DenyReason,
     ) -> Turned {
-        let event = evidence::event(EventKind::Refusal, permit.party(), session, turn.ledger().size());
+        let event = evidence::event(EventKind::Refusal, permit.party(), session, turn.ledger());
         let event = evidence::permitted(event, permit, None);
-        self.record_refusal(session, turn, Event { outcome: Outcome(reason.number()), ..event }).await
+        // Who was permitted is known, though perhaps no device any more: how its answer ended is told in any case.
+        self.write_refusal(session, turn, Event { outcome: Outcome(reason.number()), ..event }).await
     }
 
     /// The turn to deposit a record in a vault of this host.
@@ -220,7 +242,7 @@ impl Host {
         if !session.admission.knows(turn.vault(), signer) {
             return self.refuse_stranger(session);
         }
-        let event = evidence::event(EventKind::Refusal, signer, session, turn.ledger().size());
+        let event = evidence::event(EventKind::Refusal, signer, session, turn.ledger());
         self.record_refusal(session, turn, Event { outcome: Outcome(reason.number()), ..event }).await
     }
 
@@ -231,6 +253,10 @@ impl Host {
         if !state.is_device(event.party) && !state.is_holder(event.party) {
             return self.refuse_stranger(session);
         }
+        self.write_refusal(session, turn, event).await
+    }
+
+    async fn write_refusal(&self, session: &Session, turn: Turn, event: Event) -> Turned {
         session.admission.refused();
         if let Err(error) = turn.note_down(self.note(event)).await {
             tracing::error!(%error, "a refusal is not recorded");

@@ -17,7 +17,7 @@ use karute_protocol::run::{Depositor, Run};
 use karute_protocol::trail::EventKind;
 
 use super::answer::{Answer, Turned};
-use super::session::{Context, Open};
+use super::session::{Context, Open, Session};
 use super::{Host, evidence};
 use crate::vault::{Effect, NewRecord, NewRun, RecordPlace, RecordRow, upload_id};
 
@@ -62,8 +62,9 @@ pub(super) async fn run(
         return Err(Turned::Fault(FaultCode::Limit));
     }
     // Answer; the run is committed with its first record.
+    let inside = host.noted(session, &permit, answer.enter(host, &permit)).await?;
     open.runs.insert(facts.run, Arc::new(OpenRun { run, permit }));
-    answer.send(Done { receipt: None }).await
+    answer.send_inside(inside, Done { receipt: None }).await
 }
 
 /// Closes the deposit of this session.
@@ -102,7 +103,7 @@ pub(super) async fn put(cx: Context, answer: Answer, ready: Ready) -> Result<(),
     header.payload().check_meta(&ready.message.meta).map_err(|_| changed)?; // P-17
     let inline = ready.message.body.map(karute_protocol::wire::Octets::into_vec);
     if let Some(row) = host.known(permit, place.record)? {
-        return host.answer_known(&answer, &row).await; // P-31
+        return host.answer_known(session, &answer, permit, &row).await; // P-31
     }
     match &inline {
         Some(body) => {
@@ -126,11 +127,12 @@ pub(super) async fn put(cx: Context, answer: Answer, ready: Ready) -> Result<(),
     }
     if let Some(row) = host.known(permit, place.record)? {
         drop(turn);
-        return host.answer_known(&answer, &row).await; // P-31
+        return host.answer_known(session, &answer, permit, &row).await; // P-31
     }
-    // Commit.
-    let event = evidence::event(EventKind::Deposit, permit.party(), session, turn.ledger().size());
-    let event = evidence::of_records(evidence::permitted(event, permit, None), &[place.record]);
+    // Commit. From here on a revocation waits until the depositor was handed its receipt.
+    let inside = answer.enter(host, permit)?;
+    let event = evidence::event(EventKind::Deposit, permit.party(), session, turn.ledger());
+    let event = evidence::of_records(evidence::under(event, permit), &[place.record]);
     let note = host.note(evidence::about(event, header.id()));
     let record = NewRecord {
         record: place.record,
@@ -144,13 +146,13 @@ pub(super) async fn put(cx: Context, answer: Answer, ready: Ready) -> Result<(),
     let done = turn.commit(vec![Effect::Deposit(Box::new(record))], vec![note]).await?;
     // Answer.
     let filed = done.filed.first().copied().ok_or(Turned::Fault(FaultCode::Storage))?;
-    answer.send(stored(super::last_receipt(done)?, filed, Existing::New)).await
+    answer.send_inside(inside, stored(super::last_receipt(done)?, filed, Existing::New)).await
 }
 
 impl Host {
     /// Why this permit does not cover this run, if it does not.
     fn judge_run(&self, state: &LedgerState, run: &Verified<Run>, permit: &Permit) -> Result<(), DenyReason> {
-        recheck(permit, state, self.ambient.now())?; // C-52
+        recheck(permit, state, self.now())?; // C-52
         if permit.party() != run.signer() {
             return Err(DenyReason::NotHolder); // P-12
         }
@@ -186,8 +188,15 @@ impl Host {
         }
     }
 
-    async fn answer_known(&self, answer: &Answer, row: &RecordRow) -> Result<(), Turned> {
-        answer.send(stored(self.store.record_receipt(row)?, row.filed(), Existing::Known)).await
+    async fn answer_known(
+        self: &Arc<Self>,
+        session: &Session,
+        answer: &Answer,
+        permit: &Permit,
+        row: &RecordRow,
+    ) -> Result<(), Turned> {
+        let inside = self.noted(session, permit, answer.enter(self, permit)).await?;
+        answer.send_inside(inside, stored(self.store.record_receipt(row)?, row.filed(), Existing::Known)).await
     }
 
     /// Puts an upload into its place if it is the body that the header names.

@@ -30,8 +30,9 @@ pub(super) async fn face(cx: Context, answer: Answer, message: Face) -> Result<(
 }
 
 impl Host {
-    /// The checkpoint of a ledger that is here.
+    /// The checkpoint of a ledger that is here, with the cosignatures that exist for that very head.
     pub(super) fn ledger_checkpoint(&self, vault: VaultId) -> Result<CheckpointText, Turned> {
-        self.store.ledger_checkpoint(vault)?.ok_or(Turned::Refused)
+        let head = self.store.ledger_head(vault)?;
+        if head.size == 0 { Err(Turned::Refused) } else { Ok(self.checkpoint_of(vault, head)) }
     }
 }

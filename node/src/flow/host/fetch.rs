@@ -16,7 +16,7 @@ use karute_protocol::hpke::Sealed;
 use karute_protocol::limits::INLINE_BODY_LEN_MAX;
 use karute_protocol::message::{ByteRange, End, FaultCode, Permitted, RecordAnswer};
 use karute_protocol::record::SealedMeta;
-use karute_protocol::trail::EventKind;
+use karute_protocol::trail::{EventKind, Receipt};
 use karute_protocol::wire::{ByteCount, Octets};
 
 use super::answer::{Answer, Turned};
@@ -55,28 +55,29 @@ pub(super) async fn fetch(
         Err(Unchosen::Denied(reason)) => return Err(host.refuse(session, decided.turn, &asked.request, reason).await),
     };
     // Commit.
-    let event = evidence::event(EventKind::Read, permit.party(), session, decided.turn.ledger().size());
+    let event = evidence::event(EventKind::Read, permit.party(), session, decided.turn.ledger());
     let event = evidence::of_records(evidence::permitted(event, &permit, acting), &chosen::records(&lines));
     let done = decided.turn.commit(decided.effects, vec![host.note(event)]).await?;
     // Answer.
     let receipt = super::last_receipt(done)?;
-    answer.send(Permitted { receipt, count: lines.len() as u64 }).await?;
-    let answered = send_lines(host, &answer, &permit, lines, range).await;
-    host.answered(session, &permit, answered).await
+    let answer = answer.under(host, &permit)?;
+    let answered = send_lines(host, &answer, &permit, receipt, lines, range).await;
+    host.answered(session, &answer, answered).await
 }
 
 async fn send_lines(
     host: &Host,
     answer: &Answer,
     permit: &Permit,
+    receipt: Receipt,
     lines: Vec<Line>,
     range: Option<ByteRange>,
 ) -> Result<(), Turned> {
     let count = lines.len() as u64;
+    answer.send(Permitted { receipt, count }).await?;
     for line in lines {
-        host.still(permit)?;
         match line {
-            Line::Gone(filed, reason) => answer.send(chosen::tombstone(filed, reason)).await?,
+            Line::Gone(filed, gone) => answer.send(chosen::tombstone(&host.store, permit, filed, gone)?).await?,
             Line::Record(record) => send_record(host, answer, permit, record, range).await?,
         }
     }
@@ -139,7 +140,7 @@ async fn send_record(
             entry.encoded_len = ByteCount(len);
             answer.send(entry).await?;
             let open = OpenBody { data: file.data, pairs: file.pairs, body };
-            send_body(answer, open, range, || host.still(permit)).await
+            send_body(answer, open, range).await
         }
     }
 }
@@ -147,7 +148,7 @@ async fn send_record(
 /// Says that a record went away between the decision and its turn.
 async fn send_gone(host: &Host, answer: &Answer, permit: &Permit, record: RecordId) -> Result<(), Turned> {
     match chosen::line_of(&found(host, permit, record)?) {
-        Line::Gone(filed, reason) => answer.send(chosen::tombstone(filed, reason)).await,
+        Line::Gone(filed, gone) => answer.send(chosen::tombstone(&host.store, permit, filed, gone)?).await,
         Line::Record(_) => Err(Turned::Fault(FaultCode::Storage)),
     }
 }

@@ -1,4 +1,4 @@
-//! Hello: agrees on the version and gives the session its challenge.
+//! Hello: agrees on the version, compares heads and gives the session its challenge.
 
 use karute_consent::id::Challenge;
 use karute_protocol::message::{Fault, FaultCode, Message, Version, Welcome};
@@ -32,9 +32,14 @@ pub(super) async fn hello<R: AsyncRead + Unpin>(
         answer.send(Fault { code: FaultCode::Malformed }).await.ok()?;
         return None;
     }
-    // Answer. The heads are for the client to compare with what it saw elsewhere; nothing is decided by them here.
+    // Decide: a host that is shown more of its own trail than it has serves nobody (P-49).
+    if !host.take_heads(&hello.heads) {
+        answer.send(Fault { code: FaultCode::Storage }).await.ok()?;
+        return None;
+    }
+    // Answer. The heads are for the client to compare with what it saw elsewhere.
     let challenge = Challenge::from_bytes(host.ambient.entropy());
-    let heads = host.store.trail_checkpoint().into_iter().collect();
+    let heads = host.heads_to_show();
     let welcome = Welcome { version: VERSION, challenge, node: host.node(), time: host.ambient.now(), heads };
     answer.send(welcome).await.ok()?;
     Some(challenge)

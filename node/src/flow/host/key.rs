@@ -29,8 +29,9 @@ pub(super) async fn key(
     let decided = host.decide(session, &asked, &[Action::Deposit, Action::List, Action::Read]).await?;
     let permit = decided.permit;
     // Commit: opening a deposit is a use; a public key that a reader compares is not.
+    let inside = answer.enter(host, &permit)?; // before the turn ends: the key is handed over before a revocation is acknowledged
     if permit.action() == Action::Deposit {
-        let event = evidence::event(EventKind::Deposit, permit.party(), session, decided.turn.ledger().size());
+        let event = evidence::event(EventKind::Deposit, permit.party(), session, decided.turn.ledger());
         let event = evidence::permitted(event, &permit, None);
         decided.turn.commit(decided.effects, vec![host.note(event)]).await?;
         open.deposits.insert(permit.vault(), Opened { permit: permit.clone() });
@@ -41,7 +42,7 @@ pub(super) async fn key(
     let reached = permit.reach().collections.as_ref().is_none_or(|reached| reached.contains(&collection));
     let state = host.store.ledger(permit.vault())?.ok_or(Turned::Refused)?;
     let found = if reached { host.find_key(&state, collection, month)? } else { None };
-    answer.send(found.unwrap_or(KeyFound { proof: None, checkpoint: None })).await
+    answer.send_inside(inside, found.unwrap_or(KeyFound { proof: None, checkpoint: None })).await
 }
 
 impl Host {
@@ -62,6 +63,6 @@ impl Host {
         let keys = KeyLeaves::from_attachment(&keys).map_err(|_| damaged)?;
         let proof = prove(directory.statement.to_unverified(), leaves, &keys, collection, month);
         let proof = Some(proof.map_err(|_| damaged)?);
-        Ok(Some(KeyFound { proof, checkpoint: self.store.ledger_checkpoint(state.vault())? }))
+        Ok(Some(KeyFound { proof, checkpoint: Some(self.ledger_checkpoint(state.vault())?) }))
     }
 }

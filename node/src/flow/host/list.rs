@@ -5,9 +5,10 @@ use karute_consent::id::Digest;
 use karute_consent::policy::Permit;
 use karute_consent::scope::Action;
 use karute_consent::statement::sign;
+use karute_consent::time::Timestamp;
 use karute_protocol::hpke::Sealed;
 use karute_protocol::message::{FaultCode, Listed, Permitted};
-use karute_protocol::trail::{EventKind, ListAnswer, PlaceCount};
+use karute_protocol::trail::{EventKind, ListAnswer, PlaceCount, Receipt};
 use sha2::{Digest as _, Sha256};
 
 use super::answer::{Answer, Turned};
@@ -23,6 +24,7 @@ pub(super) async fn list(cx: Context, answer: Answer, asked: Admitted, acting: O
     fetch::check_acting(asked.request.payload(), acting.as_ref())?;
     let mut decided = host.decide(session, &asked, &[Action::List]).await?;
     let permit = decided.permit;
+    let time = host.now(); // before the counts: they cover what was acknowledged until then (P-41)
     let (counts, lines) = host
         .blocking({
             let permit = permit.clone();
@@ -30,29 +32,30 @@ pub(super) async fn list(cx: Context, answer: Answer, asked: Admitted, acting: O
         })
         .await?;
     // Commit.
-    let event = evidence::event(EventKind::List, permit.party(), session, decided.turn.ledger().size());
+    let event = evidence::event(EventKind::List, permit.party(), session, decided.turn.ledger());
     let event = evidence::of_records(evidence::permitted(event, &permit, acting), &chosen::records(&lines));
     let done = decided.turn.commit(std::mem::take(&mut decided.effects), vec![host.note(event)]).await?;
     // Answer.
     let receipt = super::last_receipt(done)?;
-    answer.send(Permitted { receipt, count: lines.len() as u64 }).await?;
-    let answered = send_lines(host, &answer, &permit, counts, lines).await;
-    host.answered(session, &permit, answered).await
+    let answer = answer.under(host, &permit)?;
+    let answered = send_lines(host, &answer, &permit, receipt, (counts, time), lines).await;
+    host.answered(session, &answer, answered).await
 }
 
 async fn send_lines(
     host: &Host,
     answer: &Answer,
     permit: &Permit,
-    counts: Vec<PlaceCount>,
+    receipt: Receipt,
+    (counts, time): (Vec<PlaceCount>, Timestamp),
     lines: Vec<Line>,
 ) -> Result<(), Turned> {
+    answer.send(Permitted { receipt, count: lines.len() as u64 }).await?;
     let mut digest = Sha256::new();
     for line in lines {
-        host.still(permit)?;
         let header = match line {
-            Line::Gone(filed, reason) => {
-                answer.send(chosen::tombstone(filed, reason)).await?;
+            Line::Gone(filed, gone) => {
+                answer.send(chosen::tombstone(&host.store, permit, filed, gone)?).await?;
                 NO_HEADER
             }
             Line::Record(record) => fetch::send_entry(host, answer, permit, record).await?,
@@ -61,12 +64,12 @@ async fn send_lines(
     }
     let said = ListAnswer {
         vault: permit.vault(),
-        request: permit.request(),
+        request: permit.statement().id(),
         counts,
-        time: host.ambient.now(),
+        time,
         digest: Digest::from_bytes(digest.finalize().into()),
     };
     let said = sign(said, &host.log).map_err(|_| Turned::Fault(FaultCode::Limit))?;
     let checkpoint = host.store.trail_head().text.clone();
-    answer.send(Listed { answer: Some(said.to_unverified()), checkpoint }).await
+    answer.send(Listed { answer: Some(said.to_unverified()), checkpoint, audit: None }).await
 }

@@ -13,11 +13,14 @@ mod ask;
 mod attach;
 mod audit;
 mod chosen;
+mod cosigning;
 mod decide;
 mod deposit;
 mod evidence;
 mod face;
 mod fetch;
+mod gossip;
+mod heads;
 mod hello;
 mod key;
 mod list;
@@ -31,7 +34,9 @@ mod sync;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod watch;
 mod withdraw;
+mod word;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,11 +46,17 @@ use karute_consent::party::Identity;
 use karute_protocol::message::FaultCode;
 use karute_protocol::trail::Receipt;
 use subtle::ConstantTimeEq;
-use tokio::sync::watch;
+use tokio::sync::watch::Sender;
+
+pub use cosigning::keep_cosigned;
 
 use crate::ambient::Ambient;
+use crate::cosign::Witnesses;
 use crate::vault::{CommitError, Done, ReadError, Store};
 use answer::Turned;
+use cosigning::Cosigning;
+use gossip::Gossip;
+use word::WordTimes;
 
 /// A node's host side: one store, one log key, many vaults.
 pub struct Host {
@@ -56,7 +67,12 @@ pub struct Host {
     registration: Registration,
     /// Refusals of parties that no vault knows: counted, never recorded, so that strangers cannot fill a trail.
     strangers: AtomicU64,
-    closing: watch::Sender<bool>,
+    closing: Sender<bool>,
+    cosigning: Cosigning,
+    gossip: Gossip,
+    word_times: WordTimes,
+    /// Whether the store was shown to be an old copy (P-49).
+    put_back: Sender<bool>,
 }
 
 /// Who may make a vault here.
@@ -81,15 +97,32 @@ impl Registration {
 }
 
 impl Host {
-    /// A host over this store, whose log key must be the one the store signs checkpoints with.
+    /// A host over this store, whose log key must be the one the store signs checkpoints with. Nobody cosigns its trail.
     pub fn new(store: Store, log: Identity, registration: Registration, ambient: Ambient) -> Arc<Self> {
+        Self::with_witnesses(store, log, registration, ambient, Witnesses::none())
+    }
+
+    /// The same, with witnesses; [`keep_cosigned`] has them asked.
+    pub fn with_witnesses(
+        store: Store,
+        log: Identity,
+        registration: Registration,
+        ambient: Ambient,
+        witnesses: Witnesses,
+    ) -> Arc<Self> {
+        let put_back = Sender::new(gossip::is_put_back(&store));
+        let word_times = WordTimes::new(&store);
         Arc::new(Self {
             store,
             log,
             ambient,
             registration,
             strangers: AtomicU64::new(0),
-            closing: watch::Sender::new(false),
+            closing: Sender::new(false),
+            cosigning: Cosigning::new(witnesses),
+            gossip: Gossip::default(),
+            word_times,
+            put_back,
         })
     }
 
@@ -149,6 +182,9 @@ impl From<ReadError> for Turned {
         if matches!(error, ReadError::NotPermitted) {
             tracing::error!("the store was asked for what its permit does not reach");
             return Self::Refused;
+        }
+        if matches!(error, ReadError::EventErased) {
+            return Self::Fault(FaultCode::Changed); // what was to be shown is no more
         }
         tracing::error!(%error, "the store cannot be read");
         Self::Fault(FaultCode::Storage)

@@ -19,8 +19,9 @@ pub(super) async fn pass_on(cx: Context, answer: Answer, message: PassOn) -> Res
     let package = to_bytes(&message.package).map_err(|_| Turned::Fault(FaultCode::Malformed))?;
     // Decide: the issuer of a child grant in force, after a sync of its own in this session.
     let synced = session.admission.synced();
-    for (vault, party) in synced.iter().copied() {
-        let turn = host.turn(session, vault).await?;
+    for permit in &synced {
+        let party = permit.party();
+        let turn = host.turn(session, permit.vault()).await?;
         let Some(grant) = turn.ledger().grant(message.grant) else { continue };
         if grant.issuer() != party || grant.core().parent.is_none() {
             return Err(host.refuse_statement(session, turn, party, DenyReason::NotHolder).await);
@@ -31,7 +32,7 @@ pub(super) async fn pass_on(cx: Context, answer: Answer, message: PassOn) -> Res
             return Err(Turned::Fault(FaultCode::NotInForce));
         }
         // Commit.
-        let event = evidence::event(EventKind::GrantSync, party, session, turn.ledger().size());
+        let event = evidence::event(EventKind::PassOn, party, session, turn.ledger());
         let note = host.note(evidence::about(event, subject));
         let passed = PassedPackage { grant: message.grant, rotation: message.rotation, package };
         let done = turn.commit(vec![Effect::PassOn(passed)], vec![note]).await?;
@@ -39,7 +40,7 @@ pub(super) async fn pass_on(cx: Context, answer: Answer, message: PassOn) -> Res
         return answer.send(Done { receipt: Some(super::last_receipt(done)?) }).await;
     }
     // No vault of this session knows the grant: the refusal stands in the trail of the first.
-    let Some((vault, party)) = synced.first().copied() else { return Err(host.refuse_stranger(session)) };
-    let turn = host.turn(session, vault).await?;
-    Err(host.refuse_statement(session, turn, party, DenyReason::UnknownGrant).await)
+    let Some(permit) = synced.first() else { return Err(host.refuse_stranger(session)) };
+    let turn = host.turn(session, permit.vault()).await?;
+    Err(host.refuse_statement(session, turn, permit.party(), DenyReason::UnknownGrant).await)
 }

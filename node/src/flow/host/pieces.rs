@@ -1,7 +1,7 @@
 //! Pieces: sends a sealed body, or a range of it, as verifiable pieces, with bounded memory.
 //!
-//! The encoding is made on a thread of its own, which waits while the peer does not read. Before each piece the permit
-//! is looked at again (C-52): a revocation in the middle of a body ends it there.
+//! The encoding is made on a thread of its own, which waits while the peer does not read. The answer looks at its permit
+//! again before each piece (C-52): a revocation in the middle of a body ends it there.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -25,13 +25,8 @@ pub(super) struct OpenBody {
     pub(super) body: BodyRef,
 }
 
-/// Sends the encoding of `range`. `still` is asked before each piece.
-pub(super) async fn send_body(
-    answer: &Answer,
-    body: OpenBody,
-    range: Range<u64>,
-    still: impl Fn() -> Result<(), Turned>,
-) -> Result<(), Turned> {
+/// Sends the encoding of `range`.
+pub(super) async fn send_body(answer: &Answer, body: OpenBody, range: Range<u64>) -> Result<(), Turned> {
     let (queue, mut pieces) = mpsc::channel(PIECES_READY_MAX);
     let encoding = tokio::task::spawn_blocking(move || {
         let mut sink = PieceSink { queue, gathered: BytesMut::with_capacity(PIECE_LEN_MAX) };
@@ -39,7 +34,6 @@ pub(super) async fn send_body(
         sink.flush().map_err(ServeError::Io)
     });
     while let Some(piece) = pieces.recv().await {
-        still()?;
         answer.piece(piece).await?;
     }
     match encoding.await {

@@ -39,7 +39,7 @@ pub(super) async fn re_wrap(cx: Context, answer: Answer, message: ReWraps) -> Re
     let (mut effects, mut notes) = (Vec::new(), Vec::new());
     for re_wrap in &re_wraps {
         effects.push(Effect::ReWrap(host.check_re_wrap(&turn, re_wrap)?));
-        let event = evidence::event(EventKind::ReWrap, device, session, turn.ledger().size());
+        let event = evidence::event(EventKind::ReWrap, device, session, turn.ledger());
         let records = host.store.run_records(vault, re_wrap.payload().run)?;
         notes.push(host.note(evidence::of_records(evidence::about(event, re_wrap.id()), &records)));
     }

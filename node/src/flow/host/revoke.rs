@@ -34,7 +34,7 @@ pub(super) async fn revoke(cx: Context, answer: Answer, message: Revoke) -> Resu
         return Err(host.refuse_stranger(session));
     }
     // Commit: once in the ledger is enough; what its signer sends again is answered and noted.
-    let event = evidence::event(EventKind::LedgerAppend, revocation.signer(), session, turn.ledger().size());
+    let event = evidence::event(EventKind::LedgerAppend, revocation.signer(), session, turn.ledger());
     let (effects, subject) = if known {
         (Vec::new(), revocation.id())
     } else {
@@ -42,7 +42,9 @@ pub(super) async fn revoke(cx: Context, answer: Answer, message: Revoke) -> Resu
         (vec![Effect::Append(Box::new(item))], entry)
     };
     let done = turn.commit(effects, vec![host.note(evidence::about(event, subject))]).await?;
-    // Answer.
+    // Answer, when nothing is on its way under it any more (P-43).
+    host.settle(vault).await?;
+    host.cosign_soon(vault);
     let checkpoint = host.ledger_checkpoint(vault)?;
     answer.send(Appended { checkpoint, receipt: super::last_receipt(done)? }).await
 }

@@ -1,7 +1,7 @@
 //! Running a node: listens, serves every stream that arrives, and ends in good order.
 //!
-//! Tasks: the swarm's (in `net`), one for each session here, one for each message inside (in `session`). All of them
-//! end with this one.
+//! Tasks: the swarm's (in `net`), the one that has logs cosigned (in `cosigning`), one for each session here, one for
+//! each message inside (in `session`). All of them end with this one.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -15,7 +15,7 @@ use tokio::{
     time::{interval, timeout},
 };
 
-use super::{Host, session::serve};
+use super::{Host, keep_cosigned, session::serve};
 use crate::net::{Inbound, ListenError, ListenHandle, Listener, NodeAddress, PeerKey, TransportSeed};
 use crate::vault::journal::StopReason;
 
@@ -44,10 +44,13 @@ impl Node {
         let mut watch = interval(WATCH_EVERY);
         let mut sweep = interval(SWEEP_EVERY);
         let looking = tokio::task::spawn_blocking(looking_through(self.host.clone()));
+        let cosigning = tokio::spawn(keep_cosigned(self.host.clone()));
+        let host = Arc::clone(&self.host);
         tokio::pin!(stop);
         let ending = loop {
             tokio::select! {
                 () = &mut stop => break Ending::Asked,
+                () = host.put_back() => break Ending::PutBack,
                 _ = watch.tick() => if let Some(reason) = self.host.store().stopped() {
                     tracing::error!(?reason, "the store has stopped: start the node again");
                     break Ending::StoreStopped(reason);
@@ -68,6 +71,7 @@ impl Node {
         sessions.running.shutdown().await;
         self.listening.end().await;
         let _ = looking.await; // it ends when the host closes
+        let _ = cosigning.await; // it too
         ending
     }
 }
@@ -118,6 +122,8 @@ pub enum Ending {
     Asked,
     /// The store accepts nothing any more; what was acknowledged is safe.
     StoreStopped(StopReason),
+    /// Somebody holds more of this node's trail than its store: the store is an old copy.
+    PutBack,
 }
 
 /// Throws away uploads that nobody went on with.

@@ -20,8 +20,8 @@ use super::decide::Admission;
 use super::deposit::{OpenRun, Opened};
 use super::upload::Upload;
 use super::{
-    Host, append, ask, attach, audit, deposit, face, fetch, hello, key, list, pass_on, re_wrap, revoke, sync, upload,
-    withdraw,
+    Host, append, ask, attach, audit, deposit, face, fetch, heads, hello, key, list, pass_on, re_wrap, revoke, sync,
+    upload, watch, withdraw,
 };
 use crate::frame::{Frame, FrameId, FrameKind, FrameReader, FrameWriter, Outbox, ReadError};
 use crate::net::{PeerKey, limits};
@@ -91,10 +91,13 @@ impl Reading {
     async fn run<R: AsyncRead + Unpin>(mut self, reader: &mut FrameReader<R>) {
         let slots = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
         let mut closing = self.cx.host.closing.subscribe();
+        let outbox = self.outbox.clone();
         loop {
             let next = tokio::select! {
                 next = reader.next(limits::SESSION_IDLE) => next,
                 _ = closing.wait_for(|closing| *closing) => break,
+                // The peer took nothing in time, or the stream was cut off.
+                () = outbox.closed() => break,
             };
             let frame = match next {
                 Ok(Some(frame)) => frame,
@@ -177,10 +180,15 @@ impl Reading {
                 let asked = admit(m.request)?;
                 self.start(slot, answer, audit::audit(cx, to, asked, m.from));
             }
+            Message::Watch(m) => {
+                let asked = admit(m.request)?;
+                self.start(slot, answer, watch::watch(cx, to, asked, m.from));
+            }
             Message::Asks(m) => {
                 let asked = admit(m.request)?;
                 self.start(slot, answer, ask::asks(cx, to, asked));
             }
+            Message::Heads(m) => self.start(slot, answer, heads::heads(cx, to, *m)),
             Message::Face(m) => self.start(slot, answer, face::face(cx, to, *m)),
             Message::Revoke(m) => self.start(slot, answer, revoke::revoke(cx, to, *m)),
             Message::Withdraw(m) => self.start(slot, answer, withdraw::withdraw(cx, to, *m)),

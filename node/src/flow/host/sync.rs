@@ -1,5 +1,8 @@
 //! Sync: a party reads its own part of a ledger, the answers to its asks, and the key packages of its grants.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use karute_consent::encoding::from_bytes;
 use karute_consent::id::{PartyKey, Seq, StatementId};
 use karute_consent::ledger::{Item, LedgerState, Subject};
@@ -30,17 +33,18 @@ pub(super) async fn sync(cx: Context, answer: Answer, asked: Admitted, from: Led
     if grants.is_empty() {
         drop(decided.turn);
     } else {
-        let event = evidence::event(EventKind::GrantSync, permit.party(), session, state.size());
+        let event = evidence::event(EventKind::GrantSync, permit.party(), session, &state);
         let event = evidence::permitted(event, &permit, None);
         decided.turn.commit(decided.effects, vec![host.note(event)]).await?;
     }
     // Answer.
+    let answer = answer.under(host, &permit)?;
     let answered = send_part(host, &answer, &permit, &state, from, grants).await;
-    host.answered(session, &permit, answered).await
+    host.answered(session, &answer, answered).await
 }
 
 async fn send_part(
-    host: &Host,
+    host: &Arc<Host>,
     answer: &Answer,
     permit: &Permit,
     state: &LedgerState,
@@ -48,7 +52,6 @@ async fn send_part(
     grants: Vec<StatementId>,
 ) -> Result<(), Turned> {
     for seq in from.0..state.size() {
-        host.still(permit)?;
         send_item(answer, shown(host, state, permit.party(), Seq(seq))?).await?;
     }
     for statement in host.store.ask_answers(permit.vault(), permit.party())? {
@@ -96,18 +99,28 @@ async fn send_item(answer: &Answer, mut item: Item) -> Result<(), Turned> {
     answer.send(item).await
 }
 
-async fn send_packages(host: &Host, answer: &Answer, permit: &Permit, grants: Vec<StatementId>) -> Result<(), Turned> {
-    let mut packages = Vec::new();
+/// Packages of a grant that is revoked meanwhile are left out; the party is still shown its part of the ledger.
+async fn send_packages(
+    host: &Arc<Host>,
+    answer: &Answer,
+    permit: &Permit,
+    grants: Vec<StatementId>,
+) -> Result<(), Turned> {
+    let (mut packages, mut answers) = (Vec::new(), HashMap::new());
     for grant in grants {
+        answers.insert(grant, answer.under_grant(host, permit, grant)?);
         for (rotation, package) in host.store.packages(permit.vault(), grant)? {
             packages.push((rotation, grant, package));
         }
     }
     packages.sort_by_key(|(rotation, grant, _)| (*rotation, *grant));
     for (rotation, grant, bytes) in packages {
-        host.still(permit)?;
         let package: Sealed = from_bytes(&bytes, bytes.len()).map_err(|_| Turned::Fault(FaultCode::Storage))?;
-        answer.send(GrantPackage { grant, rotation, package }).await?;
+        let answer = answers.get(&grant).ok_or(Turned::Fault(FaultCode::Storage))?;
+        match answer.send(GrantPackage { grant, rotation, package }).await {
+            Err(Turned::Lapsed(_)) => {}
+            sent => sent?,
+        }
     }
     Ok(())
 }

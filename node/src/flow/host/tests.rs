@@ -8,4 +8,5 @@ mod mailbox;
 mod reads;
 mod sessions;
 mod timing;
+mod watching;
 mod world;

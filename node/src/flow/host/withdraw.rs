@@ -28,10 +28,10 @@ pub(super) async fn withdraw(cx: Context, answer: Answer, message: Withdraw) -> 
     }
     // Commit.
     let records: Vec<_> = asked.records.iter().copied().collect();
-    let event = evidence::event(EventKind::Withdrawal, signer, session, turn.ledger().size());
+    let event = evidence::event(EventKind::Withdrawal, signer, session, turn.ledger());
     let event = evidence::of_records(evidence::about(event, withdrawal.id()), &records);
-    let statement = Some(withdrawal.bytes().to_vec());
-    let removal = Removal { records, reason: TombstoneReason::Withdrawn, statement };
+    let statement = withdrawal.bytes().to_vec();
+    let removal = Removal { records, reason: TombstoneReason::Withdrawn, id: withdrawal.id(), statement };
     let done = turn.commit(vec![Effect::Remove(removal)], vec![host.note(event)]).await?;
     // Answer.
     let receipt = super::last_receipt(done)?;

@@ -7,7 +7,7 @@ use karute_protocol::wire::Octets;
 
 use super::{ApplyError, Pass};
 use crate::vault::change::{RecordContent, RecordStored, RecordsRemoved, RunBegun, RunReWrapped};
-use crate::vault::effect::{RecordPlace, TombstoneReason};
+use crate::vault::effect::{Gone, RecordPlace};
 use crate::vault::journal::CommittedFrame;
 use crate::vault::rows::{
     Numbered, RecordRow, Rows, RunRow, body_name_key, numbered_key, place_key, record_key, run_key, vault_key,
@@ -105,7 +105,7 @@ impl Pass<'_> {
         }
         moved.sort_by_key(|row| (row.collection, row.generation, row.number.0));
         for mut row in moved {
-            let tombstone = Numbered::Tombstone(TombstoneReason::Moved).to_bytes();
+            let tombstone = Numbered::Tombstone(Gone::MOVED).to_bytes();
             self.writes.put(Tree::Places, &numbered_key(vault, row.filed()), &tombstone)?;
             row.collection = run.collection;
             row.generation = run.generation;
@@ -126,21 +126,20 @@ impl Pass<'_> {
     }
 
     pub(super) fn records_removed(&mut self, vault: VaultId, change: &RecordsRemoved) -> Result<(), ApplyError> {
+        let gone = Gone { reason: change.reason, by: Some(change.id) };
+        let statement = vault_key(vault, &[change.id.as_bytes()]);
+        self.writes.put_pieces(Tree::RemovalStatements, &statement, &change.statement)?;
         for record in &change.records {
             let key = record_key(vault, *record);
             let Some(mut row) = self.writes.row::<RecordRow>(Tree::Records, &key)? else { continue };
             if row.removed.is_some() {
                 continue;
             }
-            row.removed = Some(change.reason);
+            row.removed = Some(gone);
             row.content = None;
             row.inline = false;
             let filed = row.filed();
-            self.writes.put(
-                Tree::Places,
-                &numbered_key(vault, filed),
-                &Numbered::Tombstone(change.reason).to_bytes(),
-            )?;
+            self.writes.put(Tree::Places, &numbered_key(vault, filed), &Numbered::Tombstone(gone).to_bytes())?;
             self.writes.remove(Tree::BodyNames, &body_name_key(&row.body_root, vault, *record));
             for tree in [Tree::Headers, Tree::Metas, Tree::ShortBodies] {
                 self.writes.remove_pieces(tree, &key)?;

@@ -13,7 +13,7 @@ use karute_consent::ledger::{Entry, EntryKind, Item, LedgerState, View, body_has
 use karute_consent::party::Identity;
 use karute_consent::policy::{Clock, Memory, Permit, Session, decide};
 use karute_consent::purpose::Purpose;
-use karute_consent::request::{Request, Selector};
+use karute_consent::request::{Head, Request, Selector};
 use karute_consent::scope::Action;
 use karute_consent::sealing::{SealingKey, Suite};
 use karute_consent::statement::{Statement, Verified, sign};
@@ -22,11 +22,12 @@ use karute_consent::tree::{digest_of, root_of};
 use karute_consent::vault::{Authority, Charter, Device, Host, HostRole, Nonce, commit_to_next};
 use karute_protocol::bao::{BodyRef, pairs_of};
 use karute_protocol::trail::{Event, EventKind, Outcome};
-use karute_protocol::wire::LedgerSize;
 use serde_bytes::ByteBuf;
 
 use crate::vault::bodies::BodyLimits;
-use crate::vault::{Effect, NewAsk, NewRecord, NewRun, Note, Opened, RecordPlace, Store, StoreSettings};
+use crate::vault::{
+    Effect, NewAsk, NewRecord, NewRun, Note, Opened, RecordPlace, Removal, Store, StoreSettings, TombstoneReason,
+};
 
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 pub(super) const COLLECTION: CollectionId = CollectionId::from_bytes([0xC1; 16]);
@@ -134,6 +135,7 @@ pub(super) fn first_items(nonce: u8) -> (VaultId, Vec<Item>) {
         recovery: sealing_key(3),
         root_number: RootNumber(0),
         roots: digest_of(&[&root_packages()]),
+        witness_set: None,
     };
     let authority = sign(authority, &identity(1)).unwrap();
     let second = item(Some(&state), EntryKind::Authority, &authority, &[root_packages()], 1);
@@ -178,8 +180,10 @@ pub(super) fn note(kind: EventKind) -> Note {
         count: 0,
         outcome: Outcome(0),
         acting: None,
-        ledger_size: LedgerSize(3),
+        head: Head { size: 3, root: Digest::from_bytes([5; 32]) },
         subject: None,
+        place: None,
+        request_statement: None,
     };
     Note { event, salt: Salt::from_bytes([kind.number(); 32]), time: NOW }
 }
@@ -192,6 +196,22 @@ pub(super) async fn begin(store: &Store, nonce: u8) -> VaultId {
 
 pub(super) fn record_id(number: u32) -> RecordId {
     RecordId::from_bytes(std::array::from_fn(|at| number.to_be_bytes()[at % 4] ^ (at / 4) as u8))
+}
+
+/// These records are to go.
+pub(super) fn removal(records: Vec<RecordId>, reason: TombstoneReason) -> Removal {
+    Removal { records, reason, id: StatementId::from_bytes([7; 32]), statement: b"signed".to_vec() }
+}
+
+/// Whether a file of the store's journal or index holds these bytes.
+pub(super) fn folder_holds(folder: &Path, needle: &[u8]) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return folder_holds(&path, needle);
+        }
+        std::fs::read(path).unwrap().windows(needle.len()).any(|window| window == needle)
+    })
 }
 
 pub(super) fn place() -> RecordPlace {

@@ -9,8 +9,8 @@ use karute_protocol::trail::{EventKind, Log, TrailNumber, verify_event};
 
 use super::cast::*;
 use crate::vault::{
-    AskReply, CommitError, Effect, Filed, Listed, NewReWrap, PassedPackage, ReadError, RecordPlace, Removal,
-    StoredBody, TombstoneReason, Use, upload_id,
+    AskReply, CommitError, Effect, Filed, Gone, Listed, NewReWrap, PassedPackage, ReadError, RecordPlace, StoredBody,
+    TombstoneReason, Use, upload_id,
 };
 
 #[tokio::test]
@@ -196,34 +196,25 @@ async fn a_removed_record_leaves_a_tombstone_and_no_sealed_byte_in_journal_or_bo
     let turn = store.turn(vault).await.unwrap().unwrap();
     let both = vec![deposit(1, 1, 500), deposit(2, 1, 500)];
     turn.commit(both, vec![note(EventKind::Deposit)]).await.unwrap();
-    assert!(journal_holds(folder.path(), &sealed_meta(1)));
-    let removal = Removal {
-        records: vec![record_id(1), record_id(40)],
-        reason: TombstoneReason::Withdrawn,
-        statement: Some(b"signed".to_vec()),
-    };
+    assert!(folder_holds(&folder.path().join("journal"), &sealed_meta(1)));
+    let removal = removal(vec![record_id(1), record_id(40)], TombstoneReason::Withdrawn);
+    let gone = Gone { reason: TombstoneReason::Withdrawn, by: Some(removal.id) };
     let turn = store.turn(vault).await.unwrap().unwrap();
     turn.commit(vec![Effect::Remove(removal)], vec![note(EventKind::Withdrawal)]).await.unwrap();
-    assert!(!journal_holds(folder.path(), &sealed_meta(1)));
-    assert!(journal_holds(folder.path(), &sealed_meta(2)));
+    assert!(!folder_holds(&folder.path().join("journal"), &sealed_meta(1)));
+    assert!(folder_holds(&folder.path().join("journal"), &sealed_meta(2)));
     let state = store.ledger(vault).unwrap().unwrap();
     let read = permit(&state, Action::Read, None);
     let row = store.find(vault, record_id(1)).unwrap().unwrap();
-    assert_eq!(row.removed(), Some(TombstoneReason::Withdrawn));
+    assert_eq!(row.removed(), Some(gone));
+    assert_eq!(store.removal_statement(&read, gone.by.unwrap()).unwrap(), b"signed");
     assert!(store.record(&read, &row).unwrap().is_none());
     assert!(store.body(&read, &row).unwrap().is_none());
     let page = store.list(&read, place(), RecordNumber(1), 10).unwrap();
     let tombstone = Filed { place: place(), number: RecordNumber(1) };
-    assert_eq!(page.listed[0], Listed::Tombstone(tombstone, TombstoneReason::Withdrawn));
+    assert_eq!(page.listed[0], Listed::Tombstone(tombstone, gone));
     assert!(matches!(&page.listed[1], Listed::Record(row) if row.record() == record_id(2)));
     store.record_receipt(&row).unwrap().verify(node()).unwrap();
-}
-
-fn journal_holds(folder: &std::path::Path, needle: &[u8]) -> bool {
-    std::fs::read_dir(folder.join("journal")).unwrap().any(|entry| {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        bytes.windows(needle.len()).any(|window| window == needle)
-    })
 }
 
 #[tokio::test]
@@ -241,7 +232,7 @@ async fn the_file_of_a_removed_body_is_gone() {
     let turn = store.turn(vault).await.unwrap().unwrap();
     turn.commit(vec![Effect::Deposit(record)], vec![note(EventKind::Deposit)]).await.unwrap();
     assert!(store.holds_body(whole.root));
-    let removal = Removal { records: vec![record_id(9)], reason: TombstoneReason::Erased, statement: None };
+    let removal = removal(vec![record_id(9)], TombstoneReason::Erased);
     let turn = store.turn(vault).await.unwrap().unwrap();
     turn.commit(vec![Effect::Remove(removal)], vec![note(EventKind::Erasure)]).await.unwrap();
     assert!(!store.holds_body(whole.root));
@@ -270,8 +261,7 @@ async fn a_re_wrap_gives_new_numbers_and_leaves_tombstones() {
     let state = store.ledger(vault).unwrap().unwrap();
     let read = permit(&state, Action::Read, None);
     let old = store.list(&read, place(), RecordNumber(1), 10).unwrap().listed;
-    let moved =
-        |number| Listed::Tombstone(Filed { place: place(), number: RecordNumber(number) }, TombstoneReason::Moved);
+    let moved = |number| Listed::Tombstone(Filed { place: place(), number: RecordNumber(number) }, Gone::MOVED);
     assert_eq!((&old[0], &old[2]), (&moved(1), &moved(3)));
     let new = store.list(&read, to, RecordNumber(1), 10).unwrap().listed;
     let ids: Vec<RecordId> = new
@@ -325,7 +315,7 @@ async fn uses_requests_packages_and_asks_are_kept() {
     let reply = AskReply { ask: ask(2).ask, statement: b"signed answer".to_vec() };
     let turn = store.turn(vault).await.unwrap().unwrap();
     turn.commit(vec![Effect::AnswerAsk(reply.clone())], vec![note(EventKind::Ask)]).await.unwrap();
-    assert!(!journal_holds(folder.path(), &ask(2).sealed));
+    assert!(!folder_holds(&folder.path().join("journal"), &ask(2).sealed));
     let waiting: Vec<Vec<u8>> = store.asks_waiting(vault).unwrap().into_iter().map(|ask| ask.sealed).collect();
     assert_eq!(waiting, [ask(1).sealed, ask(3).sealed, ask(4).sealed]);
     assert_eq!(store.ask_answers(vault, facility()).unwrap(), [b"signed answer".to_vec()]);
@@ -367,7 +357,8 @@ async fn concurrent_turns_leave_no_gap_and_share_syncs() {
         let items = store.trail_items(&permit(&state, Action::Audit, None), TrailNumber(1), 100, &head).unwrap();
         assert_eq!(items.iter().map(|item| item.leaf.number.0).collect::<Vec<_>>(), (1..=21).collect::<Vec<_>>());
         for item in items {
-            verify_event(&item.leaf, &item.salt, &item.event, item.index, &item.proof, &root).unwrap();
+            let (salt, event) = item.content.unwrap();
+            verify_event(&item.leaf, &salt, &event, item.index, &item.proof, &root).unwrap();
         }
     }
 }

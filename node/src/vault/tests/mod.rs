@@ -2,4 +2,5 @@
 
 mod cast;
 mod deeds;
+mod events;
 mod rebuild;

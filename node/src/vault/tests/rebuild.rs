@@ -14,8 +14,7 @@ use super::cast::*;
 use crate::vault::index::Index;
 use crate::vault::schema::Tree;
 use crate::vault::{
-    AskReply, CommitError, Effect, NewReWrap, OpenError, PassedPackage, RecordPlace, Removal, Store, TombstoneReason,
-    Use,
+    AskReply, CommitError, Effect, NewReWrap, OpenError, PassedPackage, RecordPlace, Store, TombstoneReason, Use,
 };
 
 fn copy_folder(from: &Path, to: &Path) {
@@ -35,8 +34,7 @@ fn copy_folder(from: &Path, to: &Path) {
 async fn history(store: &Store) -> VaultId {
     let vault = begin(store, 1).await;
     begin(store, 2).await;
-    let removal =
-        |number| Removal { records: vec![record_id(number)], reason: TombstoneReason::Erased, statement: None };
+    let removal = |number| removal(vec![record_id(number)], TombstoneReason::Erased);
     let re_wrap = NewReWrap {
         run: run(1).run,
         id: StatementId::from_bytes([8; 32]),
@@ -73,6 +71,7 @@ async fn history(store: &Store) -> VaultId {
         Effect::Ask(ask(2)),
         Effect::AnswerAsk(AskReply { ask: ask(1).ask, statement: vec![7; 400] }),
         Effect::Remove(removal(4)),
+        Effect::EraseEvents(vec![TrailNumber(2), TrailNumber(4), TrailNumber(99)]),
     ];
     for effect in effects {
         let turn = store.turn(vault).await.unwrap().unwrap();
@@ -122,7 +121,8 @@ async fn an_index_that_was_deleted_or_is_garbage_is_made_anew_alike() {
         let head = store.trail_head();
         let root = head.text.verify(Log::Trail, node()).unwrap();
         for item in store.trail_items(&permit(&state, Action::Audit, None), TrailNumber(1), 100, &head).unwrap() {
-            verify_event(&item.leaf, &item.salt, &item.event, item.index, &item.proof, &root).unwrap();
+            let Some((salt, event)) = &item.content else { continue };
+            verify_event(&item.leaf, salt, event, item.index, &item.proof, &root).unwrap();
         }
     }
 }
@@ -141,7 +141,7 @@ async fn a_crash_with_an_old_index_catches_up_to_the_same() {
         let turn = store.turn(vault).await.unwrap().unwrap();
         turn.commit(vec![deposit(number, 1, 2_000)], vec![note(EventKind::Deposit)]).await.unwrap();
     }
-    let removal = Removal { records: vec![record_id(3)], reason: TombstoneReason::Erased, statement: None };
+    let removal = removal(vec![record_id(3)], TombstoneReason::Erased);
     let turn = store.turn(vault).await.unwrap().unwrap();
     turn.commit(vec![Effect::Remove(removal)], vec![note(EventKind::Erasure)]).await.unwrap();
     let expected = store.fingerprint().unwrap();
@@ -236,6 +236,7 @@ enum Step {
     Ask(u8),
     Answer(u8),
     Use,
+    Forget(u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -246,6 +247,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_u8..6).prop_map(Step::Ask),
         1 => (0_u8..6).prop_map(Step::Answer),
         1 => Just(Step::Use),
+        2 => (0_u8..40).prop_map(Step::Forget),
     ]
 }
 
@@ -254,7 +256,7 @@ fn effect(number: u32, step: &Step) -> Effect {
         Step::Deposit(run) => deposit(number, *run, 300 + number as usize * 400),
         Step::Remove(record) => {
             let records = vec![record_id(u32::from(*record))];
-            Effect::Remove(Removal { records, reason: TombstoneReason::Erased, statement: None })
+            Effect::Remove(removal(records, TombstoneReason::Erased))
         }
         Step::ReWrap(of, generation) => Effect::ReWrap(NewReWrap {
             run: run(*of).run,
@@ -265,6 +267,7 @@ fn effect(number: u32, step: &Step) -> Effect {
         }),
         Step::Ask(number) => Effect::Ask(ask(*number)),
         Step::Answer(number) => Effect::AnswerAsk(AskReply { ask: ask(*number).ask, statement: vec![*number; 50] }),
+        Step::Forget(event) => Effect::EraseEvents(vec![TrailNumber(u64::from(*event))]),
         Step::Use => Effect::Use(Use {
             request: RequestId::from_bytes([number as u8; 16]),
             signer: facility(),

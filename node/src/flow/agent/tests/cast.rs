@@ -10,6 +10,7 @@ use karute_consent::party::Identity;
 use karute_consent::sealing::Suite;
 use karute_consent::template::Template;
 use karute_consent::time::Timestamp;
+use karute_consent::vault::WitnessSet;
 use karute_protocol::recovery::RecoveryCode;
 use tokio::sync::mpsc;
 
@@ -94,10 +95,21 @@ impl World {
     pub(super) async fn patient(&self) -> (Patient, Reach, RecoveryCode) {
         let mut patient = Patient::in_memory(&self.ambient, "Hanako");
         let mut reach = self.reach(&patient.transport());
-        let code = fresh_recovery_code(&self.ambient);
-        let new = CreateVault { host: ADDRESS.into(), registration: None, kinds: vec![IMAGING] };
-        create_vault(&mut patient, &mut reach, new, &code).await.unwrap();
+        let code = self.vault_of(&mut patient, &mut reach, WitnessSet::default()).await;
         (patient, reach, code)
+    }
+
+    /// A vault for a patient, with these witnesses.
+    pub(super) async fn vault_of(
+        &self,
+        patient: &mut Patient,
+        reach: &mut Reach,
+        witnesses: WitnessSet,
+    ) -> RecoveryCode {
+        let code = fresh_recovery_code(&self.ambient);
+        let new = CreateVault { host: ADDRESS.into(), registration: None, kinds: vec![IMAGING], witnesses };
+        create_vault(patient, reach, new, &code).await.unwrap();
+        code
     }
 
     /// A facility that knows the vault.

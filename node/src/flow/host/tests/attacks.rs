@@ -36,7 +36,7 @@ async fn events(device: &mut Client, patient: &Patient, from: u64) -> Vec<(Event
     let request = device.request(patient.vault, Action::Audit, &[]);
     let answers = device.ask(message::Audit { request: signed(request, 3), from: TrailNumber(from) }).await;
     let items = answers.messages.into_iter().filter_map(|message| match message {
-        Message::TrailItem(item) => Some((item.event.kind, item.event.outcome.0)),
+        Message::TrailItem(item) => item.event.map(|event| (event.kind, event.outcome.0)),
         _ => None,
     });
     items.filter(|(kind, _)| *kind != EventKind::Audit).collect()

@@ -224,6 +224,7 @@ fn authority(vault: VaultId) -> Authority {
         recovery: sealing_key(3),
         root_number: RootNumber(0),
         roots: digest_of(&[&[0; 40]]),
+        witness_set: None,
     }
 }
 

@@ -175,5 +175,5 @@ async fn a_depositor_withdraws_its_own_records_only() {
     let answers = facility.ask(withdrawal(10)).await;
     assert!(matches!(answers.last(), Message::Stored(_)), "{answers:?}");
     let row = world.host.store().find(patient.vault, record.id).unwrap().unwrap();
-    assert_eq!(row.removed(), Some(crate::vault::TombstoneReason::Withdrawn));
+    assert_eq!(row.removed().unwrap().reason, crate::vault::TombstoneReason::Withdrawn);
 }

@@ -121,8 +121,8 @@ async fn a_re_wrap_moves_records_and_leaves_tombstones() {
 async fn an_erasure_takes_the_sealed_bytes_and_leaves_a_tombstone() {
     let world = World::new();
     let (mut device, mut patient, record) = with_record(&world).await;
-    let erasure =
-        Erasure { vault: patient.vault, records: [record.id].into(), reason: ErasureReason::Wish, issued: NOW };
+    let (records, reason) = ([record.id].into(), ErasureReason::Wish);
+    let erasure = Erasure { vault: patient.vault, records, reason, issued: NOW, events: None };
     let body = sign(erasure, &identity(3)).unwrap();
     patient.append(&mut device, EntryKind::Erasure, body.bytes(), body.id(), &[]).await;
     assert_eq!(listed(&mut device, &patient).await, ["1/1 erased"]);
@@ -198,7 +198,7 @@ async fn a_refusal_of_somebody_known_is_recorded_for_statements_too() {
     let request = device.request(patient.vault, Action::Audit, &[]);
     let audit = message::Audit { request: signed(request, 3), from: karute_protocol::trail::TrailNumber(1) };
     let refusals = device.ask(audit).await.messages.into_iter().filter(|message| {
-        matches!(message, Message::TrailItem(item) if item.event.kind == karute_protocol::trail::EventKind::Refusal)
+        matches!(message, Message::TrailItem(item) if item.event.as_ref().unwrap().kind == karute_protocol::trail::EventKind::Refusal)
     });
     assert_eq!(refusals.count(), 1);
 }

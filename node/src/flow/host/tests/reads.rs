@@ -6,7 +6,7 @@ use karute_consent::request::Request;
 use karute_consent::scope::Action;
 use karute_protocol::bao::RangeVerifier;
 use karute_protocol::message::{self, ByteRange, FaultCode, Message, RecordAnswer};
-use karute_protocol::trail::{EventKind, TrailNumber};
+use karute_protocol::trail::{Event, EventKind, Leaf, TrailNumber};
 use karute_protocol::wire::{ByteCount, Octets};
 
 use super::cast::*;
@@ -69,17 +69,23 @@ impl Scene {
     }
 
     /// Events of the vault, as a device audits them.
-    async fn events(&mut self) -> Vec<message::TrailItem> {
+    async fn events(&mut self) -> Vec<Told> {
         let request = self.device.request(self.patient.vault, Action::Audit, &[]);
         let audit = message::Audit { request: signed(request, 3), from: TrailNumber(1) };
         let answers = self.device.ask(audit).await;
         assert!(matches!(answers.last(), Message::Listed(_)), "{answers:?}");
         let items = answers.messages.into_iter().filter_map(|message| match message {
-            Message::TrailItem(item) => Some(*item),
+            Message::TrailItem(item) => Some(Told { leaf: item.leaf, event: item.event.unwrap() }),
             _ => None,
         });
         items.collect()
     }
+}
+
+/// An event of an audit.
+struct Told {
+    leaf: Leaf,
+    event: Event,
 }
 
 fn records(answers: &Answers) -> Vec<&RecordAnswer> {
@@ -169,9 +175,16 @@ async fn every_reason_is_one_refusal_to_the_peer_and_itself_in_the_trail() {
         assert_eq!(answers.messages.len(), 1);
         assert!(answers.is_refusal(), "{answers:?}");
     }
-    let refusals = scene.events().await.into_iter().filter(|item| item.event.kind == EventKind::Refusal);
+    let events = scene.events().await;
+    let refusals = events.iter().filter(|item| item.event.kind == EventKind::Refusal);
     let outcomes: Vec<u8> = refusals.map(|item| item.event.outcome.0).collect();
-    assert_eq!(outcomes, bends.map(|(reason, _)| reason.number()));
+    // A request that names another node stands in no trail (P-39).
+    let reasons: Vec<u8> = bends.iter().map(|(reason, _)| reason.number()).collect();
+    assert_eq!(outcomes, reasons[1..]);
+    for Told { leaf, event } in &events {
+        let asked = event.check_request(leaf.vault, karute_consent::id::NodeId::from_bytes(*key(4).as_bytes())).unwrap();
+        assert!(asked.is_some() || !event.must_carry_request(), "{}", event.kind);
+    }
 }
 
 #[tokio::test]
@@ -249,16 +262,36 @@ async fn a_revocation_in_the_middle_of_a_body_ends_it_there() {
     let mut request = scene.request(Action::Read);
     request.selector.records = Some([scene.long.id].into());
     let number = scene.reader.send(message::Fetch { request: signed(request, 11), acting: None, range: None }).await;
-    // Nothing is read meanwhile: the answer stands in front of the small pipe.
+    // Nothing is read meanwhile: the answer stands in front of the small pipe, and the acknowledgement waits for it.
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     let revocation = scene.patient.revocation(scene.grant, 3);
-    scene.device.ask(message::Revoke { revocation }).await;
+    let revoking = scene.device.send(message::Revoke { revocation }).await;
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     let answers = scene.reader.answers(number).await;
     assert!(answers.is_refusal(), "{:?}", answers.last());
+    assert!(matches!(scene.device.answers(revoking).await.last(), Message::Appended(_)));
     assert!((answers.pieces.len() as u64) < records(&answers)[0].encoded_len.0);
     let refusal = scene.events().await.into_iter().find(|item| item.event.kind == EventKind::Refusal).unwrap();
     assert_eq!((refusal.event.party, refusal.event.outcome.0), (key(11), DenyReason::Revoked.number()));
     assert_eq!(refusal.event.chain, [scene.grant]);
+}
+
+#[tokio::test]
+async fn a_reader_who_does_not_read_is_cut_off_and_holds_up_no_revocation() {
+    let mut scene = scene_with(None, 20_000_000).await;
+    let mut request = scene.request(Action::Read);
+    request.selector.records = Some([scene.long.id].into());
+    let number = scene.reader.send(message::Fetch { request: signed(request, 11), acting: None, range: None }).await;
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let revocation = scene.patient.revocation(scene.grant, 3);
+    let begun = std::time::Instant::now();
+    scene.device.ask(message::Revoke { revocation }).await;
+    assert!(begun.elapsed() < 2 * crate::net::limits::HANDOVER_TIME, "{:?}", begun.elapsed());
+    while let Some((_, of, _)) = scene.reader.frame().await {
+        assert_eq!(of, number, "whole frames of this answer only, then the end");
+    }
+    let refusal = scene.events().await.into_iter().find(|item| item.event.kind == EventKind::Refusal).unwrap();
+    assert_eq!((refusal.event.party, refusal.event.outcome.0), (key(11), DenyReason::Revoked.number()));
 }
 
 #[tokio::test]

@@ -1,0 +1,5 @@
+//! `karute_tests::fuzz::agent_state`, by coverage.
+
+#![no_main]
+
+karute_fuzz::target!(agent_state);

@@ -1,0 +1,5 @@
+//! `karute_tests::fuzz::cosignature_edits`, by coverage.
+
+#![no_main]
+
+karute_fuzz::target!(cosignature_edits);

@@ -1,0 +1,5 @@
+//! `karute_tests::fuzz::proof_file`, by coverage.
+
+#![no_main]
+
+karute_fuzz::target!(proof_file);

@@ -1,0 +1,5 @@
+//! `karute_tests::fuzz::sealing_key`, by coverage.
+
+#![no_main]
+
+karute_fuzz::target!(sealing_key);
