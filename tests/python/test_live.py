@@ -4,6 +4,7 @@ import base64
 import functools
 import json
 import os
+import socket
 import subprocess
 import time
 from hashlib import sha256
@@ -20,18 +21,24 @@ FAMILY, TREATMENT, GUARDIAN, FACILITY = 7, 1, 4, 2
 
 def program(name):
     """A binary of the workspace; built here unless a step before did."""
-    package = {"karute": "karute-node", "pipe": "karute-tests"}[name]
+    package = {"karute": "karute-node", "pipe": "karute-tests", "liar": "karute-tests"}[name]
     subprocess.run(["cargo", "build", "--quiet", "--locked", "-p", package, "--bin", name], cwd=ROOT, check=True)
     return str(Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / name)
+
+
+def free_port():
+    """A port that nothing listened on a moment ago."""
+    with socket.socket() as end:
+        end.bind(("127.0.0.1", 0))
+        return end.getsockname()[1]
 
 
 class Cast:
     def __init__(self, folder):
         self.folder, self.karute = folder, program("karute")
         (folder / "pass").write_text("correct horse battery staple\n")
-        made = self.run("node", "node", "init", "--listen", "/ip4/127.0.0.1/tcp/0")
-        self.node = subprocess.Popen(self.command("node", "node", "run"), stdout=subprocess.PIPE, text=True)
-        self.address = json.loads(self.node.stdout.readline())["addresses"][0]
+        made = self.run("node", "node", "init", "--listen", f"/ip4/127.0.0.1/tcp/{free_port()}")
+        self.starts(self.command("node", "node", "run"))
         self.run("patient", "patient", "init", "--name", "Hanako", "--node", self.address, "--code", made["registration_code"])
         status = self.run("patient", "patient", "status")
         self.link, self.vault = status["link"], bytes.fromhex(status["vault"])
@@ -42,6 +49,15 @@ class Cast:
         self.small.write_bytes("処方箋の控え\n".encode())
         self.large = folder / "scan.bin"
         self.large.write_bytes(os.urandom(300_001))
+
+    def starts(self, command):
+        self.node = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        first = self.node.stdout.readline()
+        self.address = json.loads(first)["addresses"][0]
+
+    def ends(self):
+        self.node.terminate()
+        self.node.wait(20)
 
     @functools.cached_property
     def pipe(self):
@@ -67,8 +83,7 @@ class Cast:
 def cast(tmp_path_factory):
     made = Cast(tmp_path_factory.mktemp("cast"))
     yield made
-    made.node.terminate()
-    made.node.wait(20)
+    made.ends()
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +280,33 @@ def test_the_program_judges_the_findings_of_the_vectors_as_python_does(cast):
             assert said["accused"] == case["output"]["accused"]
             kinds.add(case["output"]["kind"])
     assert kinds == set(range(1, 12))
+
+
+LIES = {"drops-a-deposit": 6, "tells-of-a-reading-without-request": 11, "dates-events-backwards": 9}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_python_confirms_the_finding_that_the_program_made_of_a_lie(tmp_path, lie):
+    """A node that lies takes the place of the real one; what the patient's program writes down convicts it here too."""
+    cast = Cast(tmp_path)
+    try:
+        for name, template in (("a", "deposit"), ("b", "ongoing-care")):
+            cast.grant(tmp_path / f"{name}.card", template)
+        cast.run("a", "facility", "deposit", str(cast.small), "--vault", cast.link, "--category", "document")
+        cast.run("b", "facility", "fetch", "--vault", cast.link, "--out", str(tmp_path / "got"))
+        cast.run("patient", "patient", "audit")
+        session = cast.session(peer.Party(FACILITY, "Somebody"))
+        session.close()
+        cast.ends()
+        home, passphrase = str(tmp_path / "node"), str(tmp_path / "pass")
+        cast.starts([program("liar"), "--home", home, "--passphrase-file", passphrase, "--lie", lie])
+        done = subprocess.run(cast.command("patient", "patient", "audit"), capture_output=True, text=True, check=False)
+        assert done.returncode == 8, done.stderr
+        found = [finding.check_finding(file.read_bytes()) for file in (tmp_path / "patient/findings").iterdir()]
+        assert LIES[lie] in {kind for kind, _, _ in found}
+        assert {accused for _, accused, _ in found} == {session.node}
+    finally:
+        cast.ends()
 
 
 def test_keys_of_one_implementation_are_keys_of_the_other():

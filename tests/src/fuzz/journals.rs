@@ -26,7 +26,7 @@ pub fn journal(data: &[u8]) {
 pub fn journal_edits(data: &[u8]) {
     let mut source = Source::new(data);
     let mut segments = GOOD.segments.clone();
-    let tail_only = source.byte() % 2 == 0;
+    let tail_only = source.byte().is_multiple_of(2);
     for _ in 0..=source.place(3) {
         let at = if tail_only { segments.len() - 1 } else { source.place(segments.len()) };
         match source.byte() % 8 {

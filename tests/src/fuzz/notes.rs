@@ -72,7 +72,8 @@ fn signs_the_same(input: &serde_json::Value, text: &str) -> bool {
 pub fn checkpoint_edits(data: &[u8]) {
     let mut source = Source::new(data);
     let head = TreeHead { size: source.number() >> 16, root: TreeHash(source.array()) };
-    let log = if source.byte() % 2 == 0 { Log::Trail } else { Log::Ledger(VaultId::from_bytes(source.array())) };
+    let log =
+        if source.byte().is_multiple_of(2) { Log::Trail } else { Log::Ledger(VaultId::from_bytes(source.array())) };
     let signed = CheckpointText::sign(log, head, &HOME);
     let verified = signed.verify(log, *NODE);
     assert!(verified == Ok(head) || head.size == 0, "what is signed here verifies");

@@ -170,8 +170,11 @@ const CONTEXT: &[u8] = b"karute-v1/body";
 
 static RECORDS: LazyLock<Vec<&serde_json::Value>> = LazyLock::new(|| good::inputs("record").collect());
 
-/// A sealed body of a few groups, with its root and pairs.
-static BODY: LazyLock<(Vec<u8>, (BodyRef, Vec<u8>))> = LazyLock::new(|| {
+/// A sealed body, with its root and pairs.
+type Body = (Vec<u8>, (BodyRef, Vec<u8>));
+
+/// One of a few groups.
+static BODY: LazyLock<Body> = LazyLock::new(|| {
     let bytes: Vec<u8> = (0..81_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let pairs = pairs_of(&bytes).expect("in memory");
     (bytes, pairs)

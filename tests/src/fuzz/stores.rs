@@ -35,7 +35,7 @@ pub fn witness_store(data: &[u8]) {
 
 fn edited(source: &mut Source<'_>, path: &Path) {
     let (mut store, mut guard) = (GOOD.store.clone(), GOOD.guard.clone());
-    let guard_is_whole = source.byte() % 4 != 0;
+    let guard_is_whole = !source.byte().is_multiple_of(4);
     for _ in 0..source.place(3) {
         change_bytes(&mut store, source);
     }

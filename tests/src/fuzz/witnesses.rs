@@ -84,7 +84,7 @@ fn judge_set(
         let quorum = usize::from(set.quorum);
         assert!(quorum > 0 && keys.len() >= quorum, "each key counts once, with a time that it signed"); // P-44, P-46
     }
-    let sensitivity = if source.byte() % 2 == 0 { Sensitivity::Normal } else { Sensitivity::Sensitive };
+    let sensitivity = if source.byte().is_multiple_of(2) { Sensitivity::Normal } else { Sensitivity::Sensitive };
     let now = Timestamp::from_secs(source.number());
     let question = Question { accepted, checkpoint, log: Log::Trail, node: *NODE, set: &set, sensitivity, now };
     if let Ok(fresh) = judge(&question, None) {
@@ -116,7 +116,7 @@ pub fn add_checkpoint_edits(data: &[u8]) {
     let keys = [log_key(Log::Trail, *NODE).expect("a key")];
     assert!(request.judge(&keys, Some(head(old))).is_ok(), "an honest log is cosigned");
     let mut bytes = request.to_bytes();
-    if source.byte() % 4 != 0 {
+    if !source.byte().is_multiple_of(4) {
         change_bytes(&mut bytes, &mut source);
     }
     let known = match source.byte() % 3 {
@@ -187,8 +187,11 @@ pub(super) fn seeds() -> [Vec<u8>; 2] {
 static HOME: LazyLock<Identity> = LazyLock::new(|| party("home"));
 static NODE: LazyLock<NodeId> = LazyLock::new(|| NodeId::from_bytes(*HOME.key().as_bytes()));
 
-/// Charter and first authority of the vectors' vault, the payload of the latter, and the vault.
-static ADMISSION: LazyLock<(Vec<u8>, Vec<u8>, Cbor, [u8; 32])> = LazyLock::new(|| {
+/// Charter and first authority of a vault, the payload of the latter, and the vault.
+type Parts = (Vec<u8>, Vec<u8>, Cbor, [u8; 32]);
+
+/// Those of the vectors' vault.
+static ADMISSION: LazyLock<Parts> = LazyLock::new(|| {
     let world = World::new();
     let authority = world.authority();
     (world.charter.clone(), sign("authority", &authority, &party("patient")), authority, world.vault)

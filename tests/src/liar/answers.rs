@@ -51,7 +51,8 @@ fn signed_anew(mut lines: Vec<Message>, listed: Listed, instead: &Instead, log: 
         match instead {
             Instead::Nothing => {
                 lines.remove(last);
-                let of_place = said.counts.iter_mut().find(|at| (at.collection, at.generation) == (collection, generation));
+                let of_place =
+                    said.counts.iter_mut().find(|at| (at.collection, at.generation) == (collection, generation));
                 of_place.into_iter().for_each(|at| at.count -= 1);
                 said.counts.retain(|at| at.count > 0);
             }

@@ -7,7 +7,9 @@ use karute_consent::statement::sign;
 use karute_consent::time::Timestamp;
 use karute_protocol::merkle::{Place, TreeHash, TreeHead, prove_inclusion, root_of};
 use karute_protocol::message::{Listed, Message, TrailItem};
-use karute_protocol::trail::{AuditAnswer, CheckpointText, Event, EventKind, Leaf, Log, Outcome, TrailIndex, TrailNumber};
+use karute_protocol::trail::{
+    AuditAnswer, CheckpointText, Event, EventKind, Leaf, Log, Outcome, TrailIndex, TrailNumber,
+};
 
 use super::relay::{Said, Telling};
 

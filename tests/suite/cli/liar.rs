@@ -203,7 +203,9 @@ fn a_node_that_hides_a_revocation_and_what_the_witnesses_saw_gets_nothing_sealed
 fn the_liar_says_which_lies_it_can_tell() {
     let told = Command::new(env!("CARGO_BIN_EXE_liar")).arg("--list").output().unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
-    for lie in ["drops-a-deposit", "hides-a-revocation", "restores-an-old-disk", "forks-the-log", "serves-after-revocation"] {
+    for lie in
+        ["drops-a-deposit", "hides-a-revocation", "restores-an-old-disk", "forks-the-log", "serves-after-revocation"]
+    {
         assert!(told.lines().any(|line| line.starts_with(lie)), "{lie}: {told}");
     }
 }

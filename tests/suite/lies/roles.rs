@@ -178,10 +178,13 @@ async fn owns(stage: &mut Stage, role: Role, went: &mut Went) {
     let synced = end.syncs().await;
     went.take(synced);
     let listed = end.lists().await;
+    let mut known: BTreeSet<RecordId> = truth.keys().copied().collect();
     if let Some(listed) = went.take(listed) {
-        went.shown(listed.records.iter().map(|line| line.record), &truth);
+        let listed: BTreeSet<RecordId> = listed.records.iter().map(|line| line.record).collect();
+        went.shown(listed.iter().copied(), &truth);
+        known.retain(|record| listed.contains(record));
     }
-    for record in truth.keys() {
+    for record in &known {
         let bytes = end.reads(*record).await;
         if let Some(bytes) = went.take(bytes) {
             went.got(*record, &bytes, &truth);

@@ -73,8 +73,7 @@ impl Stage {
         let (truth, revoked) = (BTreeMap::new(), StatementId::NONE);
         let later = RecordId::from_bytes([0; 16]);
         let (generation, others, folders) = (None, 0, Vec::new());
-        let mut stage =
-            Self { world, liar, vault, link, truth, later, revoked, old, generation, others, folders };
+        let mut stage = Self { world, liar, vault, link, truth, later, revoked, old, generation, others, folders };
         stage.happens().await;
         stage
     }
@@ -135,8 +134,8 @@ impl Stage {
         let ambient = clock.unwrap_or_else(|| self.world.host().ambient().clone());
         // It asks no witness: of one it would hear that it is an old copy, and stop.
         let witnesses = Witnesses::new(Vec::new(), Connect::memory(MemoryWitnesses::default()), Pace::default());
-        let host =
-            open_host(folder.path(), &self.world.log_key(), ambient, Registration::Open, witnesses).expect("a copy opens");
+        let host = open_host(folder.path(), &self.world.log_key(), ambient, Registration::Open, witnesses)
+            .expect("a copy opens");
         tokio::spawn(keep_cosigned(host.clone()));
         self.folders.push(folder);
         host
@@ -175,7 +174,8 @@ impl Stage {
             Lie::ShowsAnothersLedger => {
                 let other = self.world.patient("taro").creates_vault(&[lab()]).await.unwrap();
                 let link = self.world.patient("taro").link();
-                self.world.facility("A").learns(&link);
+                let card = self.world.facility("A").learns(&link);
+                self.world.patient("taro").grants(deposits_to(&card, &[lab()])).await.unwrap();
                 self.world.facility("A").syncs(other).await.unwrap();
             }
             _ => {}
@@ -224,7 +224,6 @@ impl Stage {
         let went = play(self, role, lie).await;
         (went.came(self), format!("{went:?}"))
     }
-
 }
 
 pub(super) fn lab() -> Kind {

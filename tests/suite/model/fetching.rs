@@ -27,7 +27,7 @@ impl Stage {
     /// The same under the grant at a place.
     pub(super) async fn fetches_under(&mut self, p: u8, place: usize) -> Result<(), String> {
         let shelf = &self.shelves[usize::from(p)];
-        let (grant, now) = (shelf.grants[place].clone(), self.now());
+        let (grant, now) = (shelf.grants[place].clone(), self.host_now());
         let query = Query { grant: Some(grant.id), purpose: None, ..wanted(&[]) };
         let vault = self.vaults[usize::from(p)];
         let may = grant.what != For::Deposit && shelf.in_force(place, now);
@@ -107,7 +107,7 @@ impl Stage {
         if shelf.revoked_at(place).is_some() || grant.what == For::Deposit {
             return Ok(());
         }
-        let may = shelf.in_force(place, self.now());
+        let may = shelf.in_force(place, self.host_now());
         let expected = self.bytes_under(p, place);
         let query = Query { grant: Some(grant.id), purpose: None, ..wanted(&[]) };
         let vault = self.vaults[usize::from(p)];
@@ -131,7 +131,7 @@ impl Stage {
             return Ok(());
         }
         let now = self.now();
-        let before = shelf.may_deposit(f, now);
+        let before = shelf.may_deposit(f, now) && shelf.may_deposit(f, self.host_now());
         let (id, own) = (shelf.grants[place].id, shelf.grants[place].holder == f);
         let vault = self.vaults[usize::from(p)];
         let (patient, facility) = self.world.both(PATIENTS[usize::from(p)], FACILITIES[usize::from(f)]);

@@ -197,7 +197,9 @@ impl Stage {
     }
 
     pub(super) async fn deposits(&mut self, p: u8, f: u8, of: u8, file: u8) -> Result<(), String> {
-        let may = self.shelves[usize::from(p)].may_deposit(f, self.now());
+        // The agent looks for a grant by its own clock, which goes with the host's; the host never goes back.
+        let shelf = &self.shelves[usize::from(p)];
+        let may = shelf.may_deposit(f, self.now()) && shelf.may_deposit(f, self.host_now());
         let vault = self.vaults[usize::from(p)];
         let facility = self.world.facility(FACILITIES[usize::from(f)]);
         let files = vec![facility.writes(&bytes_of(file), kind(KINDS[usize::from(of)]))];

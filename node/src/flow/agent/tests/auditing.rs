@@ -363,7 +363,7 @@ async fn a_log_that_was_taken_back_contradicts_receipts() {
     let refused = list(&mut b, &mut from_b, vault, everything()).await;
     assert!(refused.is_err(), "the grant is revoked");
     check_receipts(&mut b, &mut from_b, vault).await.unwrap();
-    world.ambient.advance(1);
+    world.ambient.advance(120);
     let mut back = liar(&old, &b.transport(), Lie::Nothing);
     let report = check_receipts(&mut b, &mut back, vault).await.unwrap();
     let kinds: Vec<FindingKind> = report.findings.iter().map(|line| line.verdict.kind).collect();

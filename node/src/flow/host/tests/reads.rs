@@ -182,7 +182,8 @@ async fn every_reason_is_one_refusal_to_the_peer_and_itself_in_the_trail() {
     let reasons: Vec<u8> = bends.iter().map(|(reason, _)| reason.number()).collect();
     assert_eq!(outcomes, reasons[1..]);
     for Told { leaf, event } in &events {
-        let asked = event.check_request(leaf.vault, karute_consent::id::NodeId::from_bytes(*key(4).as_bytes())).unwrap();
+        let asked =
+            event.check_request(leaf.vault, karute_consent::id::NodeId::from_bytes(*key(4).as_bytes())).unwrap();
         assert!(asked.is_some() || !event.must_carry_request(), "{}", event.kind);
     }
 }
