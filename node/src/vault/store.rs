@@ -159,8 +159,7 @@ impl Store {
         });
         let journal = prepared.start(index.mark()?.as_ref(), entropy, apply)?;
         let flusher = Flusher::start(Arc::clone(&index))?;
-        let inner =
-            Inner { journal, _flusher: flusher, index, bodies, trail, cosignatures, slots: Mutex::default() };
+        let inner = Inner { journal, _flusher: flusher, index, bodies, trail, cosignatures, slots: Mutex::default() };
         Ok((Store { inner: Arc::new(inner) }, opened))
     }
 

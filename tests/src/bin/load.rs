@@ -80,7 +80,12 @@ async fn run(address: &str, code: &str, pid: &str, records: usize, time: Duratio
     let ambient = Ambient::system();
     let mut patient = Patient::in_memory(&ambient, "bench");
     let mut reach = network(&patient.transport())?;
-    let wanted = CreateVault { host: address.to_owned(), registration: Some(code.to_owned()), kinds: vec![LAB], witnesses: Default::default() };
+    let wanted = CreateVault {
+        host: address.to_owned(),
+        registration: Some(code.to_owned()),
+        kinds: vec![LAB],
+        witnesses: Default::default(),
+    };
     let vault = create_vault(&mut patient, &mut reach, wanted, &fresh_recovery_code(&ambient)).await?.vault;
     let ids = fill(&mut patient, &mut reach, vault, records, pid).await?;
     let mut holders = Vec::new();

@@ -139,9 +139,7 @@ fn of_records(lie: Lie, log: &Identity, tape: &Tape) -> Option<Telling> {
     match lie {
         Lie::DropsADeposit => instead(Instead::Nothing),
         Lie::MovesARecordAway => instead(Instead::Tombstone(TombstoneReason::Moved, None)),
-        Lie::ShowsAnothersTombstone => {
-            instead(Instead::Tombstone(TombstoneReason::Withdrawn, Some(withdrawal(tape)?)))
-        }
+        Lie::ShowsAnothersTombstone => instead(Instead::Tombstone(TombstoneReason::Withdrawn, Some(withdrawal(tape)?))),
         Lie::OmitsALine => Some(answers::without_first()),
         Lie::ShowsWrongNumbers => Some(answers::wrong_numbers()),
         Lie::EndsAsAnotherList => Some(answers::ends_as(last(tape, list)?)),

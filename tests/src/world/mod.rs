@@ -264,13 +264,7 @@ impl World {
     }
 }
 
-fn raise_witness(
-    seed: u64,
-    name: &str,
-    now: Timestamp,
-    place: &Path,
-    network: &MemoryWitnesses,
-) -> WitnessPost {
+fn raise_witness(seed: u64, name: &str, now: Timestamp, place: &Path, network: &MemoryWitnesses) -> WitnessPost {
     let ambient = Ambient::fixed(now, number_of(seed, name));
     WitnessPost::new(name, seed_of(seed, name), &place.join(name), ambient, network.clone())
 }

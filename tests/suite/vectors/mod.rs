@@ -43,7 +43,10 @@ fn files() -> Vec<(String, Vec<Value>)> {
 }
 
 fn checks() -> BTreeMap<&'static str, Check> {
-    [consent::CHECKS, protocol::CHECKS, records::CHECKS, proofs::CHECKS, evidence::CHECKS].concat().into_iter().collect()
+    [consent::CHECKS, protocol::CHECKS, records::CHECKS, proofs::CHECKS, evidence::CHECKS]
+        .concat()
+        .into_iter()
+        .collect()
 }
 
 /// Puts the items of the case that `after` names before the items of this one.

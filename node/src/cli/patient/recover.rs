@@ -18,7 +18,7 @@ use crate::cli::table::counted;
 use crate::cli::values::text_or_file;
 use crate::failure::{Failure, FailureKind};
 use crate::flow::agent::create::fresh_recovery_code;
-use crate::flow::agent::recover::recover;
+use crate::flow::agent::recover::{recover, recover_without_witnesses};
 use crate::home::read_bounded;
 
 /// Take the vault back with the recovery sheet, when every device is lost
@@ -43,6 +43,9 @@ pub(super) struct RecoverArgs {
     /// Write the new recovery sheet into this file instead of on the terminal
     #[arg(long, value_name = "FILE")]
     recovery_sheet: Option<PathBuf>,
+    /// Go on though the vault's witnesses do not answer: a lying node could then bring revoked grants back
+    #[arg(long)]
+    without_witnesses: bool,
 }
 
 impl RecoverArgs {
@@ -66,7 +69,10 @@ impl RecoverArgs {
         let new = fresh_recovery_code(&frame.ambient());
         let recovered = frame.run(async {
             let mut reach = network(&patient.transport())?;
-            Ok(recover(&mut patient, &mut reach, &link, &old, &new).await?)
+            Ok(match self.without_witnesses {
+                false => recover(&mut patient, &mut reach, &link, &old, &new).await?,
+                true => recover_without_witnesses(&mut patient, &mut reach, &link, &old, &new).await?,
+            })
         })?;
         let sheet = sheet::text(patient.name(), &link.to_string(), &new);
         sheet::hand_over(&sheet, self.recovery_sheet.as_deref(), frame)?;

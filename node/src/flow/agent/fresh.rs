@@ -18,8 +18,11 @@ use crate::agent::error::{AgentError, HostFault, Unproven};
 use crate::agent::facility::Facility;
 use crate::agent::freshness::{Freshness, NotFresh, VouchedBy};
 use crate::agent::heads::{Shown, Word};
+use crate::agent::keep::Keep;
+use crate::agent::link::VaultLink;
+use crate::agent::view::VaultView;
 use crate::flow::agent::reach::Reach;
-use crate::flow::agent::settle::tree_head;
+use crate::flow::agent::settle::{Accepted, settle, tree_head};
 use crate::flow::agent::sync::{refresh_facility, settle_facility};
 
 /// Brings the ledger up to date and makes sure that its head is fresh for this sensitivity.
@@ -78,24 +81,57 @@ fn judged(
     vault: VaultId,
     sensitivity: Sensitivity,
 ) -> Result<Result<Freshness, Stale>, AgentError> {
-    let view = facility.known(vault)?.view();
+    judged_view(&facility.keep, facility.known(vault)?.view(), sensitivity, facility.ambient().now())
+}
+
+fn judged_view(
+    keep: &Keep,
+    view: &VaultView,
+    sensitivity: Sensitivity,
+    now: Timestamp,
+) -> Result<Result<Freshness, Stale>, AgentError> {
     let node = view.home().ok_or(Unproven::Ledger)?;
     let accepted = tree_head(view.head().ok_or(Unproven::Ledger)?);
-    let seen = facility.keep.ledger_seen(vault)?;
+    let seen = keep.ledger_seen(view.vault())?;
     let cosigned = seen.checkpoint.as_ref().filter(|shown| shown.head() == accepted).map(Shown::text);
     let checkpoint = cosigned.or(view.checkpoint()).ok_or(Unproven::Ledger)?;
     let set = view.state()?.witness_set();
-    let question = Question {
-        accepted,
-        checkpoint,
-        log: Log::Ledger(vault),
-        node,
-        set: &set,
-        sensitivity,
-        now: facility.ambient().now(),
-    };
+    let log = Log::Ledger(view.vault());
+    let question = Question { accepted, checkpoint, log, node, set: &set, sensitivity, now };
     let word = seen.word.as_ref().map(|word: &Word| HostWord { head: word.head(), time: word.time() });
     Ok(judge(&question, word).map(|fresh| Freshness::new(&fresh, set.quorum)))
+}
+
+/// Makes sure that a ledger which was just read, in the session that is open, is the newest there is: for who has no
+/// memory of it, and would undo what an old one does not hold.
+pub(super) async fn vouched_view(
+    keep: &mut Keep,
+    reach: &mut Reach,
+    link: &VaultLink,
+    view: &VaultView,
+) -> Result<Freshness, AgentError> {
+    let patience = sleep(reach.patience());
+    tokio::pin!(patience);
+    loop {
+        let accepted = Accepted::of(view)?;
+        if settle(reach.host(link, view).await?, keep, accepted.as_ref()).await?.grown {
+            return Err(AgentError::Fault(HostFault::Conflict));
+        }
+        let now = keep.ambient().now();
+        let stale = match judged_view(keep, view, Sensitivity::Normal, now)? {
+            Ok(fresh) => return Ok(fresh),
+            Err(stale) => stale,
+        };
+        let patient = may_change(&stale)
+            && tokio::select! {
+                biased;
+                () = &mut patience => false,
+                () = sleep(PAUSE) => true,
+            };
+        if !patient {
+            return Err(AgentError::NotFresh(Box::new(NotFresh::new(stale, now))));
+        }
+    }
 }
 
 /// Whether asking again may bring what is missing.

@@ -15,6 +15,7 @@ use crate::agent::link::VaultLink;
 use crate::agent::patient::Patient;
 use crate::agent::view::VaultView;
 use crate::flow::agent::append::{By, Draft, append};
+use crate::flow::agent::fresh::vouched_view;
 use crate::flow::agent::lines::text;
 use crate::flow::agent::pull::pull;
 use crate::flow::agent::reach::Reach;
@@ -38,12 +39,43 @@ pub struct Recovered {
 
 /// Takes the vault back on this device. `new` is the code that recovers from here on: the caller has shown it before, since
 /// the old one is void once this succeeds.
+///
+/// This machine remembers nothing of the ledger, so the vault's witnesses have to say that it is the newest: an older one
+/// would bring back grants that were revoked since (P-47).
 pub async fn recover(
     patient: &mut Patient,
     reach: &mut Reach,
     link: &VaultLink,
     old: &RecoveryCode,
     new: &RecoveryCode,
+) -> Result<Recovered, AgentError> {
+    recover_by(patient, reach, link, (old, new), Asked::Witnesses).await
+}
+
+/// The same where the vault's witnesses are gone for good: the node's word on its ledger is all there is.
+pub async fn recover_without_witnesses(
+    patient: &mut Patient,
+    reach: &mut Reach,
+    link: &VaultLink,
+    old: &RecoveryCode,
+    new: &RecoveryCode,
+) -> Result<Recovered, AgentError> {
+    recover_by(patient, reach, link, (old, new), Asked::NodeAlone).await
+}
+
+/// Who has to say that the ledger is the newest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Witnesses,
+    NodeAlone,
+}
+
+async fn recover_by(
+    patient: &mut Patient,
+    reach: &mut Reach,
+    link: &VaultLink,
+    (old, new): (&RecoveryCode, &RecoveryCode),
+    asked: Asked,
 ) -> Result<Recovered, AgentError> {
     if patient.vault().is_some() {
         return Err(AgentError::Impossible(Obstacle::VaultExists));
@@ -52,6 +84,9 @@ pub async fn recover(
     let view = read_as_next_identity(patient, reach, link, &identity).await?;
     if !view.state()?.is_next_identity(identity.key()) {
         return Err(AgentError::Impossible(Obstacle::OtherRecoveryCode));
+    }
+    if asked == Asked::Witnesses {
+        vouched_view(&mut patient.keep, reach, link, &view).await?;
     }
     let roots = open_roots(&view, link.vault(), &old.sealing_secret())?;
     let before = view.state()?.authority().ok_or(AgentError::Unknown(Missing::Vault))?.payload().clone();

@@ -105,7 +105,12 @@ async fn a_vault_whose_making_or_recovery_lost_its_answer_is_there_all_the_same(
     let world = World::new();
     let mut patient = Patient::in_memory(&world.ambient, "Hanako");
     let code = fresh_recovery_code(&world.ambient);
-    let wanted = || CreateVault { host: ADDRESS.into(), registration: None, kinds: vec![IMAGING], witnesses: Default::default() };
+    let wanted = || CreateVault {
+        host: ADDRESS.into(),
+        registration: None,
+        kinds: vec![IMAGING],
+        witnesses: Default::default(),
+    };
     // The hello comes through, the answers to attachments too; the one to the append is cut.
     let mut line = cutting(&world, &patient.transport(), vec![(Direction::Down, 300)]);
     let created = create_vault(&mut patient, &mut line, wanted(), &code).await.unwrap();

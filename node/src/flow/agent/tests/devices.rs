@@ -120,8 +120,12 @@ async fn a_patient_and_a_facility_outlive_their_process() {
     let mut patient = Patient::create_in(&path, &passphrase(), ambient, "Hanako").ok().unwrap();
     let mut home = world.reach(&patient.transport());
     let code = fresh_recovery_code(ambient);
-    let new =
-        crate::flow::agent::create::CreateVault { host: ADDRESS.into(), registration: None, kinds: vec![IMAGING], witnesses: Default::default() };
+    let new = crate::flow::agent::create::CreateVault {
+        host: ADDRESS.into(),
+        registration: None,
+        kinds: vec![IMAGING],
+        witnesses: Default::default(),
+    };
     crate::flow::agent::create::create_vault(&mut patient, &mut home, new, &code).await.unwrap();
     let (vault, size) = (patient.vault(), patient.view().unwrap().size());
     drop(patient);

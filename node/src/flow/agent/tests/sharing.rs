@@ -217,7 +217,9 @@ async fn withdrawn_and_erased_records_leave_tombstones() {
     let stored = put(&mut a, &mut from_a, vault, files.iter().map(|f| record(f, IMAGING)).collect()).await.unwrap();
     let ids: Vec<_> = stored.records.iter().map(|line| line.record).collect();
     withdraw(&mut a, &mut from_a, vault, vec![ids[0]], WithdrawalReason::Misfiled).await.unwrap();
-    erase(&mut patient, &mut home, Doomed { records: [ids[1]].into(), ..Doomed::default() }, ErasureReason::Wish).await.unwrap();
+    erase(&mut patient, &mut home, Doomed { records: [ids[1]].into(), ..Doomed::default() }, ErasureReason::Wish)
+        .await
+        .unwrap();
     let left = records(&mut patient, &mut home, RecordFilter::default()).await.unwrap();
     assert_eq!((left.records.len(), left.gone.len(), left.complete), (1, 2, true));
     assert_eq!(left.records[0].record, ids[2]);
