@@ -92,7 +92,7 @@ async fn run(asked: Asked) -> Result<(), Box<dyn Error>> {
     while let Some(arrived) = arriving.recv().await {
         let peer: PeerKey = arrived.peer;
         if let Some(other) = other.take() {
-            liar.shows_to_peer(peer.clone(), &other);
+            liar.shows_to_peer(peer, &other);
         }
         tokio::spawn(liar.clone().serve(peer, arrived.stream));
     }

@@ -33,6 +33,7 @@ pub(super) fn dealt(mut deal: Deal) -> Telling {
 }
 
 /// The first two change places.
+#[allow(clippy::ptr_arg)] // as the others of its type
 pub(super) fn reordered(items: &mut Vec<Item>) {
     if items.len() > 1 {
         items.swap(0, 1);

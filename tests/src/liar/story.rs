@@ -1,6 +1,8 @@
 //! Another story of a trail: the events of an audit changed, put elsewhere or left out, then numbered, proven and signed
 //! anew with the log key, a little later than the true answer.
 
+#![allow(clippy::ptr_arg)] // every rewriting has the same type, whether it needs a Vec or not
+
 use karute_consent::id::Salt;
 use karute_consent::party::Identity;
 use karute_consent::statement::sign;

@@ -48,6 +48,8 @@ pub(super) struct SimHost {
     pub(super) frames_after_revocation: u64,
     /// How often a lie was told that waits to be asked.
     pub(super) lies_told: u64,
+    /// Answers that were ended early: whose, and which.
+    pub(super) shortened: Vec<(usize, u64)>,
 }
 
 struct Stream {
@@ -59,6 +61,9 @@ struct Stream {
     next: u32,
     frames: u32,
 }
+
+/// A no, and the request that it is about, if it was one.
+type Denied = (Option<Box<Verified<Request>>>, DenyReason);
 
 /// Every session of these histories has this challenge: what it protects from is tried over the real sessions.
 pub(super) const CHALLENGE: Challenge = Challenge::from_bytes([9; 32]);
@@ -79,6 +84,7 @@ impl SimHost {
             acknowledged: BTreeSet::new(),
             frames_after_revocation: 0,
             lies_told: 0,
+            shortened: Vec::new(),
         }
     }
 
@@ -239,7 +245,7 @@ impl SimHost {
         now: u64,
         party: usize,
         request: Unverified<Request>,
-    ) -> Result<(Verified<Request>, Permit), (Option<Verified<Request>>, DenyReason)> {
+    ) -> Result<(Verified<Request>, Permit), Denied> {
         let request = request.verify().map_err(|_| (None, DenyReason::NoGrant))?;
         let book = &self.books[self.face[party]];
         let before = self.sequences[party];
@@ -253,7 +259,7 @@ impl SimHost {
         self.sequences[party] = before.max(Some(request.payload().sequence));
         match decision {
             Ok(permit) => Ok((request, permit)),
-            Err(reason) => Err((Some(request), reason)),
+            Err(reason) => Err((Some(Box::new(request)), reason)),
         }
     }
 
@@ -261,7 +267,7 @@ impl SimHost {
         &mut self,
         now: u64,
         face: usize,
-        request: Option<Verified<Request>>,
+        request: Option<Box<Verified<Request>>>,
         reason: DenyReason,
         dice: &mut Dice,
     ) -> Told {

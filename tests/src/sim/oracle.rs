@@ -197,7 +197,8 @@ impl Oracle {
 /// Whether anybody holds, or was told, something that is not so.
 fn does_harm(lie: Lie, host: &SimHost, parties: &[Party]) -> bool {
     match lie {
-        Lie::ServeRevoked | Lie::ForgeRead | Lie::RepeatRead | Lie::ShortStream => host.lies_told > 0,
+        Lie::ServeRevoked | Lie::ForgeRead | Lie::RepeatRead => host.lies_told > 0,
+        Lie::ShortStream => host.shortened.iter().any(|(party, number)| parties[*party].whole.contains(number)),
         Lie::ClockBack | Lie::OmitEvents => true,
         Lie::RollBack | Lie::Fork | Lie::HideRevocation | Lie::OldDirectory | Lie::DropDeposit | Lie::RewriteEvent => {
             !host.books.iter().any(|book| parties.iter().all(|party| fits(party, book)))

@@ -127,6 +127,8 @@ pub(super) struct Party {
     sealing: Option<(RecordId, StatementId)>,
     request: Option<Verified<Request>>,
     frames: (u32, u32),
+    /// Answers that were taken for whole.
+    pub(super) whole: HashSet<u64>,
     /// Deposits that the last audit saw.
     deposits: Vec<Receipt>,
     /// Events whose requests an audit has verified.
@@ -167,6 +169,7 @@ impl Party {
             sealing: None,
             request: None,
             frames: (0, 0),
+            whole: HashSet::new(),
             deposits: Vec::new(),
             audited: HashSet::new(),
         }

@@ -61,7 +61,8 @@ pub fn cases() -> Vec<Case> {
         "P-45" "checkpoint" asked_for_a_checkpoint_changed_after_signing,
         "P-45" "message" asked_for_a_checkpoint_with_an_extension_line,
     ];
-    let spellings: [(&str, fn(String) -> String); 4] = [
+    type Spelling = fn(String) -> String;
+    let spellings: [(&str, Spelling); 4] = [
         ("request-whose-size-has-a-leading-zero", |body| body.replacen("old 7", "old 07", 1)),
         ("request-without-the-word-old", |body| body.replacen("old 7", "7", 1)),
         ("request-with-a-hash-of-31-bytes", |body| {

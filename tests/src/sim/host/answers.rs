@@ -99,7 +99,9 @@ impl SimHost {
         }
         let short = self.lie == Some(Lie::ShortStream) && stream.next + 1 == stream.frames;
         if stream.next == stream.frames || short {
-            self.lies_told += u64::from(short);
+            if short {
+                self.shortened.push((stream.party, stream.number));
+            }
             out.letters.push((to, Letter::Told(stream.number, Told::End)));
             return;
         }

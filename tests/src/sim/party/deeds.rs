@@ -37,6 +37,8 @@ impl Party {
             (Stage::Act, Told::End) => {
                 if self.frames.0 < self.frames.1 {
                     self.alarm(Alarm::Short);
+                } else {
+                    self.whole.insert(self.number);
                 }
                 self.stage = Stage::Idle;
             }
