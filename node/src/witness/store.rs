@@ -36,7 +36,7 @@ impl OriginHash {
     }
 }
 
-/// The store of one witness, open for writing. One thread owns it; others read its [`Book`].
+/// The store of one witness, open for writing. One thread owns it; others read its `Book`.
 pub struct Store {
     path: PathBuf,
     key: PartyKey,

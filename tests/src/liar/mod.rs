@@ -1,6 +1,6 @@
 //! A host that lies. Everything in it is the real product: real hosts over real stores, with the node's own log key. What
 //! makes it a liar is which of them it shows to whom ([`copy`]: an old disk, the other branch of a fork) and what it does
-//! to the frames on their way ([`relay`]): it leaves out, reorders, tells another story and signs anew.
+//! to the frames on their way (`relay`): it leaves out, reorders, tells another story and signs anew.
 //!
 //! An honest host that is shown a newer head of its own trail stops; a liar does not listen.
 

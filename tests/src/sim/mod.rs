@@ -6,7 +6,7 @@
 //! are simulated, so that twenty thousand histories take minutes; the same lies are told over real sessions, stores and
 //! sockets elsewhere in the suite.
 //!
-//! After every letter and at the end of a history the [`Oracle`], who knows everything, checks what must hold.
+//! After every letter and at the end of a history the `Oracle`, who knows everything, checks what must hold.
 
 mod book;
 mod cast;
