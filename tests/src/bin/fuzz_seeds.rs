@@ -1,4 +1,4 @@
-//! Writes the seeds of the fuzz targets: `fuzz_seeds CORPUS DATA` makes CORPUS/<target>/seed-NN.
+//! Writes the seeds of the fuzz targets: `fuzz_seeds CORPUS DATA` makes `CORPUS/<target>/seed-NN`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
